@@ -1,0 +1,1 @@
+"""Hourly EC2 utilisation from CloudWatch into Postgres."""

@@ -1,0 +1,8 @@
+"""``python -m ingest_fn``: the ingestion by hand."""
+
+from __future__ import annotations
+
+from ingest_fn.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""AWS clients, made in the ordinary way, and AWS's errors in the words of this package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.parsers import ResponseParserError
+
+from ingest_fn.errors import AccessDeniedError, CloudWatchError, IngestError
+
+AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
+"""All that a botocore client raises on purpose; ``explained`` puts it into our words."""
+
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"}
+_BAD_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+_LOG_IN = "Log in (aws sso login, aws configure) or set AWS_PROFILE, then check with: aws sts get-caller-identity"
+
+
+class Clients:
+    """One botocore session for all clients: a second one would load every model again."""
+
+    def __init__(self, region: str, calls_in_flight: int) -> None:
+        self._session = botocore.session.get_session()
+        self._config = Config(
+            region_name=region,
+            connect_timeout=3,
+            read_timeout=15,
+            max_pool_connections=calls_in_flight,
+            retries={"mode": "adaptive", "total_max_attempts": 6},
+        )
+
+    def make(self, service: str) -> Any:
+        """A client. Its calls time out after 15 s and are tried six times, throttling included."""
+        return self._session.create_client(service, config=self._config)
+
+
+def explained(error: Exception, action: str) -> IngestError:
+    """What went wrong with ``action`` (its IAM name, ``cloudwatch:GetMetricData``) and the mend."""
+    if isinstance(error, _NO_CREDENTIALS):
+        return AccessDeniedError("No usable AWS credentials were found.", _LOG_IN)
+    if not isinstance(error, ClientError):
+        return CloudWatchError(f"{action} failed: {error}.".replace("..", "."))
+    code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
+    if code in _DENIED:
+        return AccessDeniedError(
+            f"AWS denied {action}: {message}", f"Allow {action} in the IAM policy of the caller."
+        )
+    if code in _BAD_CREDENTIALS:
+        return AccessDeniedError(f"AWS refused the credentials ({code}): {message}", _LOG_IN)
+    return CloudWatchError(f"{action} failed: {code}: {message}")
+
+
+def error_code(error: ClientError) -> str:
+    """The service's own code for the error, ``ThrottlingException``."""
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+

@@ -1,0 +1,30 @@
+"""Which database a command uses: the configured one, or the embedded one of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from ingest_fn import schema
+from ingest_fn.postgres.connections import connect_kwargs
+from ingest_fn.settings import DATABASE_VARIABLES, database
+
+LOCAL_DATA = Path(".local/postgres")
+
+
+@contextmanager
+def with_database(
+    env: Mapping[str, str], notify: Callable[[str], None]
+) -> Iterator[dict[str, str]]:
+    """``env`` with a database in it; where it names none, the embedded one, its schema current."""
+    if any(env.get(name) for name in DATABASE_VARIABLES):
+        yield dict(env)
+        return
+    from ingest_fn.local.postgres import local_postgres
+
+    notify(f"No DATABASE_URL or DATABASE_HOST is set: using the embedded PostgreSQL in {LOCAL_DATA}.")
+    with local_postgres(LOCAL_DATA, notify=notify) as server:
+        local = {**env, "DATABASE_URL": server.url}
+        schema.upgrade(connect_kwargs(database(local)))
+        yield local

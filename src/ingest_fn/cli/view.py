@@ -1,0 +1,135 @@
+"""A run as a person sees it: a banner, a line an instance, a closing total."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.text import Text
+
+from ingest_fn.entry import Silent
+from ingest_fn.model import Api, InstanceOutcome, Outcome, zulu
+from ingest_fn.report import Report
+
+STYLES = {
+    Outcome.OK: "green",
+    Outcome.EMPTY: "yellow",
+    Outcome.PARTIAL: "magenta",
+    Outcome.FAILED: "red",
+}
+API_NAMES = {Api.METRIC_DATA: "GetMetricData", Api.METRIC_STATISTICS: "GetMetricStatistics"}
+EMPTY_LISTED = 5
+
+
+def notify(line: str) -> None:
+    """A word to the person, out of the way of what a pipe reads."""
+    print(line, file=sys.stderr)
+
+
+class JsonView(Silent):
+    """Shows nothing but the result, for a machine."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to tidy."""
+
+    def closing(self, report: Report) -> None:
+        """The handler's result as one line of JSON."""
+        print(json.dumps(report.as_dict()))
+
+
+class View:
+    """Shows a run as it goes. Plain lines without a terminal, colours and a bar with one."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._quiet = quiet
+        self._empty: list[str] = []
+        self._progress = Progress(
+            "{task.description}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("Reading", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def started(self, report: Report) -> None:
+        """The banner."""
+        run = report.run
+        self._progress.update(self._task, total=run.requested)
+        if self._quiet:
+            return
+        say, window = self._console.print, run.window
+        say("[bold]EC2 utilisation, CloudWatch → Postgres[/]" + ("  (dry run)" * run.dry_run))
+        say(f"  Region     {run.region}")
+        say(f"  Instances  {run.requested:,}")
+        say(f"  Window     {zulu(window.start)} up to {zulu(window.end)} ({window.hours} h)")
+        say(f"  API        {API_NAMES[run.api]}\n")
+
+    def batch(self, lines: Sequence[InstanceOutcome]) -> None:
+        """A line for each instance."""
+        self._progress.advance(self._task, len(lines))
+        self._empty += [line.instance_id for line in lines if line.outcome is Outcome.EMPTY]
+        if not self._quiet:
+            for line in lines:
+                self._console.print(_line(line))
+
+    def closing(self, report: Report) -> None:
+        """The total, and what to check where something is missing."""
+        self._progress.stop()
+        say, run = self._console.print, report.run
+        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in report.outcomes.items())
+        would = " (would be; a dry run writes nothing)" if run.dry_run else ""
+        if not self._quiet:
+            say()
+        say(f"[bold]{run.requested:,} instances[/]: {counts}; {report.created:,} new")
+        say(
+            f"[bold]{report.inserted + report.updated + report.unchanged:,} rows[/]: "
+            f"{report.inserted:,} inserted, {report.updated:,} updated, "
+            f"{report.unchanged:,} unchanged{would}"
+        )
+        say(
+            f"[bold]{report.calls:,} calls[/] to {API_NAMES[run.api]}, "
+            f"{report.metrics_billed:,} metrics billed, about ${report.estimated_cost_usd:.4f}"
+        )
+        if self._empty:
+            shown = ", ".join(self._empty[:EMPTY_LISTED])
+            more = f" and {len(self._empty) - EMPTY_LISTED:,} more" * (
+                len(self._empty) > EMPTY_LISTED
+            )
+            say(
+                f"[yellow]No data[/] for {shown}{more}: check that the id exists in {run.region} "
+                "and that the instance ran in the window; a stopped one publishes nothing."
+            )
+
+
+def _line(line: InstanceOutcome) -> Text:
+    text = Text.assemble(
+        f"  {line.instance_id:<19}  ", (f"{line.outcome:<7}", STYLES[line.outcome])
+    )
+    if line.datapoints:
+        text.append(
+            f"  {line.datapoints:>4} datapoints  {line.inserted:>3} inserted  "
+            f"{line.updated:>3} updated  {line.unchanged:>3} unchanged"
+        )
+    if line.created:
+        text.append("  new instance", "cyan")
+    if line.reason is not None:
+        text.append(f"  {line.reason}")
+    return text

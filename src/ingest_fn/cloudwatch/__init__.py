@@ -1,0 +1,21 @@
+"""CloudWatch's two reading APIs behind one method: ``fetch(instance_ids, window) -> Fetched``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ingest_fn.model import Api
+
+if TYPE_CHECKING:
+    from ingest_fn.ingest import CloudWatch
+
+
+def reader(api: Api, client: Any) -> CloudWatch:
+    """The reader for ``api``; only the chosen one is imported."""
+    if api is Api.METRIC_DATA:
+        from ingest_fn.cloudwatch.metric_data import MetricData
+
+        return MetricData(client)
+    from ingest_fn.cloudwatch.metric_statistics import MetricStatistics
+
+    return MetricStatistics(client)

@@ -1,0 +1,82 @@
+"""GetMetricStatistics: one call a metric and instance, the first million a month free.
+
+Source of the rules: the GetMetricStatistics page of the CloudWatch API reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ingest_fn.aws import AWS_ERRORS, explained
+from ingest_fn.cloudwatch.reading import in_slices, make_reading, stamp
+from ingest_fn.errors import CloudWatchError
+from ingest_fn.model import (
+    HOUR_SECONDS,
+    METRICS,
+    STATISTICS,
+    Fetched,
+    Reading,
+    Series,
+    Window,
+    utc,
+)
+from ingest_fn.plan import MAX_STATISTICS_POINTS
+
+_ACTION = "cloudwatch:GetMetricStatistics"
+
+
+class MetricStatistics:
+    """Reads one batch, one metric of one instance after the other."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
+        """A reading of every instance. Raises AccessDeniedError; all else is in ``unread``."""
+        slices = in_slices(window, MAX_STATISTICS_POINTS)
+        readings = [self._read(id_, window, slices) for id_ in instance_ids]
+        calls = len(readings) * len(METRICS) * len(slices)
+        return Fetched(readings, calls=calls, metrics_billed=calls)
+
+    def _read(self, instance_id: str, window: Window, slices: Sequence[range]) -> Reading:
+        series: dict[str, Series] = {s.column: {} for s in STATISTICS}
+        unread = None
+        for namespace, metric in METRICS:
+            wanted = {
+                s.statistic: series[s.column]
+                for s in STATISTICS
+                if (s.namespace, s.metric) == (namespace, metric)
+            }
+            try:
+                for point in self._points(instance_id, namespace, metric, list(wanted), slices):
+                    hour = stamp(point["Timestamp"])
+                    for statistic, kept in wanted.items():
+                        if statistic in point:
+                            kept[hour] = point[statistic]
+            except CloudWatchError as error:
+                unread = error.message
+        return make_reading(instance_id, tuple(series.values()), window, unread)
+
+    def _points(
+        self,
+        instance_id: str,
+        namespace: str,
+        metric: str,
+        statistics: list[str],
+        slices: Sequence[range],
+    ) -> Iterator[dict[str, Any]]:
+        for hours in slices:
+            try:
+                answer = self._client.get_metric_statistics(
+                    Namespace=namespace,
+                    MetricName=metric,
+                    Dimensions=[{"Name": "InstanceId", "Value": instance_id}],
+                    StartTime=utc(hours.start),
+                    EndTime=utc(hours.stop),
+                    Period=HOUR_SECONDS,
+                    Statistics=statistics,
+                )
+            except AWS_ERRORS as error:
+                raise explained(error, _ACTION) from error
+            yield from answer["Datapoints"]

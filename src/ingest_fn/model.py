@@ -1,0 +1,169 @@
+"""The shapes that travel down the pipeline: request, reading, rows, outcome.
+
+All times are UTC. Inside the pipeline an hour is the epoch second at which it starts, because
+CloudWatch speaks in those and a million datetimes are slow; the edges convert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+HOUR = timedelta(hours=1)
+HOUR_SECONDS = 3600
+
+Series = dict[int, float]
+"""One statistic of one instance: start of the hour (epoch seconds) to value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One CloudWatch statistic and the column of ``metrics`` that keeps it."""
+
+    column: str
+    metric: str
+    statistic: str
+    namespace: str = "AWS/EC2"
+
+
+STATISTICS = (
+    Statistic("cpu_utilization", "CPUUtilization", "Average"),
+    Statistic("cpu_utilization_max", "CPUUtilization", "Maximum"),
+    Statistic("sample_count", "CPUUtilization", "SampleCount"),
+    Statistic("network_in", "NetworkIn", "Sum"),
+    Statistic("network_out", "NetworkOut", "Sum"),
+)
+"""A metric's statistics stand side by side: CloudWatch bills them once if asked in one call."""
+
+METRICS = tuple(dict.fromkeys((s.namespace, s.metric) for s in STATISTICS))
+"""The metrics that CloudWatch bills for, each (namespace, name)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whole UTC hours, closed-open: ``start <= hour < end``."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def hours(self) -> int:
+        """How many hours the window holds."""
+        return (self.end - self.start) // HOUR
+
+    @property
+    def stamps(self) -> range:
+        """The epoch second of every hour in the window."""
+        return range(int(self.start.timestamp()), int(self.end.timestamp()), HOUR_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one event asks for. ``instance_ids`` is None where the SSM parameter names them."""
+
+    window: Window
+    instance_ids: tuple[str, ...] | None
+    dry_run: bool
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What CloudWatch said of one instance: a series for each of ``STATISTICS``, in that order.
+
+    ``unread`` is the reason why something could not be read; None where all of it was.
+    """
+
+    instance_id: str
+    series: Sequence[Series]
+    unread: str | None = None
+
+    @property
+    def datapoints(self) -> int:
+        """How many values CloudWatch returned, over all statistics."""
+        return sum(map(len, self.series))
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One batch's readings, with what CloudWatch was asked for them."""
+
+    readings: Sequence[Reading]
+    calls: int
+    metrics_billed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One batch for the store, by column; row k is element k of each list.
+
+    ``instance_ids`` are all instances that were read, sorted, whether they have rows or not.
+    ``instance`` holds positions in it, ``hour`` epoch seconds, ``values`` one list for each of
+    ``STATISTICS`` with NaN where CloudWatch had nothing.
+    """
+
+    instance_ids: Sequence[str]
+    instance: Sequence[int]
+    hour: Sequence[int]
+    values: Sequence[Sequence[float]]
+
+    def __len__(self) -> int:
+        return len(self.hour)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How many of one instance's rows were inserted and updated; the rest stood already."""
+
+    inserted: int
+    updated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a store did with one batch of rows. An instance absent from ``changes`` had none."""
+
+    created: frozenset[str]
+    changes: Mapping[str, Change]
+
+
+class Api(StrEnum):
+    """CloudWatch's two ways to read statistics."""
+
+    METRIC_DATA = "metric-data"
+    METRIC_STATISTICS = "metric-statistics"
+
+
+class Outcome(StrEnum):
+    """How it went with one instance; every instance asked for ends in exactly one of these."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceOutcome:
+    """One instance's line in the story: its datapoints and what became of them."""
+
+    instance_id: str
+    outcome: Outcome
+    reason: str | None = None
+    datapoints: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    created: bool = False
+
+
+def utc(epoch_seconds: float) -> datetime:
+    """The aware UTC datetime of an epoch second."""
+    return datetime.fromtimestamp(epoch_seconds, UTC)
+
+
+def zulu(moment: datetime) -> str:
+    """A UTC time as AWS writes it, to the second: ``2026-11-23T10:00:00Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

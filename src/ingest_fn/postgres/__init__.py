@@ -1,0 +1,1 @@
+"""The Postgres edge: connections, arrays, statements, and the store that uses them."""

@@ -1,0 +1,51 @@
+"""The one place that puts psycopg's errors into the words of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors as pg
+
+from ingest_fn.errors import ConfigurationError, SchemaError, StoreError, StoreUnreachableError
+
+_MIGRATE = "Bring the schema up to date: python -m ingest_fn migrate"
+_SCHEMA = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InvalidSchemaName)
+_LOST = (pg.OperationalError, pg.InterfaceError)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what psycopg raises inside as an IngestError: StoreError, SchemaError, and so on."""
+    try:
+        yield
+    except _SCHEMA as error:
+        raise SchemaError(f"The database is not ready: {_first_line(error)}.", _MIGRATE) from error
+    except pg.InsufficientPrivilege as error:
+        raise ConfigurationError(
+            f"The database user may not do this: {_first_line(error)}.",
+            "Grant it, or run as the role that the migration made for it.",
+        ) from error
+    except psycopg.Error as error:
+        raise StoreError(f"Postgres refused a batch: {_first_line(error)}.") from error
+
+
+def connection_lost(error: psycopg.Error) -> bool:
+    """Whether the connection broke, so that the same work may succeed on another one."""
+    return isinstance(error, _LOST) and (error.sqlstate or "08000")[:2] in {"08", "57"}
+
+
+def unreachable(error: psycopg.Error, kwargs: Mapping[str, Any]) -> StoreUnreachableError:
+    """No connection could be made. libpq's message names host, port and cause, never a password."""
+    where = f"{kwargs.get('host', 'the local socket')}:{kwargs.get('port', 5432)}"
+    return StoreUnreachableError(
+        f"Cannot connect to Postgres at {where}: {_first_line(error)}.",
+        "Check that it runs, that host and port are right, and that a security group lets this in.",
+    )
+
+
+def _first_line(error: psycopg.Error) -> str:
+    message = error.diag.message_primary or str(error)
+    return " ".join(message.split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,6 @@
+INSERT INTO instances (instance_id, region)
+SELECT instance_id, %(region)s
+FROM unnest(%(instance_ids)s::text[]) AS new (instance_id)
+ORDER BY instance_id
+ON CONFLICT (instance_id) DO NOTHING
+RETURNING instance_id, id

@@ -1,0 +1,57 @@
+"""One structured summary line and one EMF blob a run, both through stdout: no call, no endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+from ingest_fn.errors import IncompleteRunError, IngestError
+from ingest_fn.report import Report
+
+NAMESPACE = "Ec2UtilisationIngest"
+SERVICE = "ingest_fn"
+
+
+@contextmanager
+def recorded(request_id: str) -> Iterator[Callable[[Report], None]]:
+    """Log and measure the run inside, whole or not. Hand the report to what this yields.
+
+    An error passes through after its line is logged: one line, ids and reasons, no secret.
+    """
+    logger = Logger(service=SERVICE)
+    logger.append_keys(function_request_id=request_id)
+    begun = monotonic()
+
+    def record(report: Report) -> None:
+        level = logger.warning if report.incomplete else logger.info
+        level("run finished", extra=report.as_dict() | {"error": report.error})
+        _emit(report, monotonic() - begun)
+
+    try:
+        yield record
+    except IncompleteRunError as error:
+        record(error.report)
+        raise
+    except IngestError as error:
+        logger.error("run refused", extra={"reason": error.message, "mend": error.mend})  # noqa: TRY400  a traceback would bury the sentence
+        raise
+
+
+def _emit(report: Report, seconds: float) -> None:
+    metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+    for outcome, count in report.outcomes.items():
+        metrics.add_metric(f"Instances{outcome.value.capitalize()}", MetricUnit.Count, count)
+    metrics.add_metric("RowsInserted", MetricUnit.Count, report.inserted)
+    metrics.add_metric("RowsUpdated", MetricUnit.Count, report.updated)
+    metrics.add_metric("RowsUnchanged", MetricUnit.Count, report.unchanged)
+    metrics.add_metric("MetricsBilled", MetricUnit.Count, report.metrics_billed)
+    metrics.add_metric("EstimatedCostUsd", MetricUnit.NoUnit, report.estimated_cost_usd)
+    metrics.add_metric("RunDuration", MetricUnit.Seconds, seconds)
+    metrics.add_metric("CompleteRuns", MetricUnit.Count, 0 if report.incomplete else 1)
+    if report.newest_hour_age is not None:
+        metrics.add_metric("NewestHourAge", MetricUnit.Seconds, report.newest_hour_age)
+    metrics.flush_metrics()

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest_fn.model import HOUR, STATISTICS, Api, Window
+from ingest_fn.plan import MAX_DATAPOINTS, MAX_QUERIES, make_plan
+from ingest_fn.pricing import cheaper_api, monthly_cost, run_cost
+
+END = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+def window(hours: int) -> Window:
+    return Window(END - hours * HOUR, END)
+
+
+def ids(count: int) -> list[str]:
+    return [f"i-{k:017x}" for k in range(count)]
+
+
+@given(st.integers(1, 3000), st.integers(1, 10_920), st.sampled_from([None, *Api]))
+def test_every_instance_is_in_one_batch_that_keeps_the_limits(
+    count: int, hours: int, api: Api | None
+) -> None:
+    plan = make_plan(ids(count), window(hours), api=api, runs_a_month=730, workers=8)
+    batches = list(plan.batches())
+    assert [id_ for batch in batches for id_ in batch] == ids(count)
+    if plan.api is Api.METRIC_DATA:
+        queries = max(len(batch) for batch in batches) * len(STATISTICS)
+        assert queries <= MAX_QUERIES
+        assert queries * hours <= MAX_DATAPOINTS
+
+
+def test_a_day_fills_a_call_with_a_hundred_instances() -> None:
+    plan = make_plan(ids(250), window(24), api=Api.METRIC_DATA, runs_a_month=730, workers=8)
+    assert [len(batch) for batch in plan.batches()] == [100, 100, 50]
+
+
+def test_a_small_fleet_still_keeps_all_workers_busy() -> None:
+    plan = make_plan(ids(16), window(24), api=Api.METRIC_STATISTICS, runs_a_month=730, workers=8)
+    assert [len(batch) for batch in plan.batches()] == [2] * 8
+
+
+@pytest.mark.parametrize(
+    ("instances", "runs_a_month", "api"),
+    [
+        (10, 730, Api.METRIC_STATISTICS),
+        (456, 730, Api.METRIC_STATISTICS),
+        (1_000, 730, Api.METRIC_STATISTICS),  # $11.90 against $21.90
+        (1_826, 730, Api.METRIC_STATISTICS),  # the last to save a quarter
+        (1_827, 730, Api.METRIC_DATA),
+        (10_000, 730, Api.METRIC_DATA),  # $209 against $219: not for 30,000 calls a run
+        (10_000, 122, Api.METRIC_STATISTICS),  # every six hours: $26.60 against $36.60
+    ],
+)
+def test_the_cheaper_api_for_a_fleet(instances: int, runs_a_month: int, api: Api) -> None:
+    assert cheaper_api(instances, 1, runs_a_month) is api
+
+
+@pytest.mark.parametrize(
+    ("instances", "data", "statistics"),
+    [(10, 0.22, 0), (100, 2.19, 0), (1_000, 21.90, 11.90), (10_000, 219, 209)],
+)
+def test_a_month_of_hourly_runs(instances: int, data: float, statistics: float) -> None:
+    units = 3 * instances
+    assert monthly_cost(Api.METRIC_DATA, units, 730) == pytest.approx(data, abs=0.005)
+    assert monthly_cost(Api.METRIC_STATISTICS, units, 730) == pytest.approx(statistics, abs=0.005)
+
+
+def test_a_run_costs_its_share_of_the_month() -> None:
+    assert run_cost(Api.METRIC_DATA, 9, 730) == pytest.approx(0.00009)
+    assert run_cost(Api.METRIC_STATISTICS, 9, 730) == 0

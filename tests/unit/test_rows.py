@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest_fn.model import STATISTICS, Change, Outcome, Reading, Written
+from ingest_fn.rows import make_rows, outcome_of
+
+ID = "i-0123456789abcdef0"
+stamps = st.integers(450_000, 450_100).map(lambda hour: hour * 3600)
+series = st.dictionaries(stamps, st.floats(0, 1e12), max_size=6)
+readings = st.tuples(*[series for _ in STATISTICS]).map(lambda given: Reading(ID, given))
+
+
+@given(readings)
+def test_a_row_for_each_hour_that_has_anything_and_nothing_invented(reading: Reading) -> None:
+    rows = make_rows([reading])
+    assert rows.hour == sorted({hour for series in reading.series for hour in series})
+    for values, series in zip(rows.values, reading.series, strict=True):
+        for hour, value in zip(rows.hour, values, strict=True):
+            assert value == series[hour] if hour in series else math.isnan(value)
+
+
+def test_what_could_not_be_read_makes_no_row_and_no_instance() -> None:
+    empty = tuple({} for _ in STATISTICS)
+    rows = make_rows([Reading("i-b", empty, "Forbidden"), Reading("i-a", empty)])
+    assert rows.instance_ids == ("i-a",)
+    assert len(rows) == 0
+
+
+@given(st.lists(readings, max_size=4))
+def test_rows_of_a_batch_go_by_instance(batch: list[Reading]) -> None:
+    named = [Reading(f"i-{k}", reading.series) for k, reading in enumerate(batch)]
+    rows = make_rows(reversed(named))
+    assert list(rows.instance_ids) == sorted(r.instance_id for r in named)
+    for position, instance_id in enumerate(rows.instance_ids):
+        assert rows.instance.count(position) == len(make_rows([named[int(instance_id[2:])]]))
+
+
+def test_the_outcome_of_an_instance() -> None:
+    full = tuple({3600: 1.0, 7200: 2.0} for _ in STATISTICS)
+    none = tuple({} for _ in STATISTICS)
+    written = Written(frozenset({ID}), {ID: Change(inserted=1, updated=0)})
+
+    line = outcome_of(Reading(ID, full), written)
+    assert (line.outcome, line.datapoints, line.created) == (Outcome.OK, 10, True)
+    assert (line.inserted, line.updated, line.unchanged) == (1, 0, 1)
+
+    nothing = Written(frozenset(), {})
+    assert outcome_of(Reading(ID, none), nothing).outcome is Outcome.EMPTY
+    assert outcome_of(Reading(ID, full, "PartialData"), nothing).outcome is Outcome.PARTIAL
+    assert outcome_of(Reading(ID, none, "Forbidden"), nothing).outcome is Outcome.FAILED

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from ingest_fn.errors import ConfigurationError
+from ingest_fn.model import Api
+from ingest_fn.settings import Settings
+
+GOOD = {"AWS_REGION": "eu-central-1", "DATABASE_URL": "postgresql://u:s3cret@db/metrics"}
+HOST = {"AWS_REGION": "eu-central-1", "DATABASE_HOST": "db"}
+
+
+def test_the_defaults() -> None:
+    settings = Settings.from_env(GOOD)
+    assert settings.lookback_hours == 24
+    assert settings.api is None
+    assert settings.instance_ids_parameter is None
+
+
+def test_a_host_is_verified_in_full_unless_told_otherwise() -> None:
+    env = HOST | {"DATABASE_AUTH": "iam", "DATABASE_USER": "ingest"}
+    assert Settings.from_env(env).database.sslmode == "verify-full"
+    assert Settings.from_env(env | {"DATABASE_SSLMODE": "require"}).database.sslmode == "require"
+
+
+def test_the_api_can_be_chosen() -> None:
+    settings = Settings.from_env(GOOD | {"CLOUDWATCH_API": "metric-data"})
+    assert settings.api is Api.METRIC_DATA
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({}, "AWS_REGION is not set"),
+        ({"AWS_REGION": "eu-central-1"}, "No database is configured"),
+        (GOOD | {"LOOKBACK_HOURS": "a day"}, "LOOKBACK_HOURS is 'a day'"),
+        (GOOD | {"LOOKBACK_HOURS": "10921"}, "LOOKBACK_HOURS is '10921'"),
+        (GOOD | {"LOOKBACK_HOURS": "-1"}, "LOOKBACK_HOURS is '-1'"),
+        (GOOD | {"CLOUDWATCH_API": "cheapest"}, "CLOUDWATCH_API is 'cheapest'"),
+        (GOOD | {"DATABASE_PORT": "0"}, "DATABASE_PORT is '0'"),
+        (HOST, "DATABASE_AUTH is ''"),
+        (HOST | {"DATABASE_AUTH": "password"}, "DATABASE_AUTH is 'password'"),
+        (HOST | {"DATABASE_AUTH": "secret"}, "DATABASE_SECRET_ARN is not set"),
+        (HOST | {"DATABASE_AUTH": "iam"}, "DATABASE_USER is not set"),
+    ],
+)
+def test_what_is_wrong_is_named(env: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env(env)
+    assert said in caught.value.message
+    assert caught.value.mend
+
+
+def test_settings_never_show_the_password() -> None:
+    assert "s3cret" not in repr(Settings.from_env(GOOD))
