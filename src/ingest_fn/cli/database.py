@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+
 
 from ingest_fn import schema
 from ingest_fn.postgres.connections import connect_kwargs
 from ingest_fn.settings import DATABASE_VARIABLES, database
-
-LOCAL_DATA = Path(".local/postgres")
 
 
 @contextmanager
@@ -21,10 +19,10 @@ def with_database(
     if any(env.get(name) for name in DATABASE_VARIABLES):
         yield dict(env)
         return
-    from ingest_fn.local.postgres import local_postgres
+    from ingest_fn.local.postgres import DIRECTORY, local_postgres
 
-    notify(f"No DATABASE_URL or DATABASE_HOST is set: using the embedded PostgreSQL in {LOCAL_DATA}.")
-    with local_postgres(LOCAL_DATA, notify=notify) as server:
+    notify(f"Neither DATABASE_URL nor DATABASE_HOST is set: using PostgreSQL in {DIRECTORY}.")
+    with local_postgres(notify=notify) as server:
         local = {**env, "DATABASE_URL": server.url}
         schema.upgrade(connect_kwargs(database(local)))
         yield local

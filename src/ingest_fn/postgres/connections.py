@@ -19,8 +19,14 @@ MAX_CONNECTIONS = 2
 CONNECT_TIMEOUT = 5
 """Seconds; libpq counts them for each address of the host."""
 
-FIRST_CONNECTION_TIMEOUT = 8.0
-BUSY_TIMEOUT = 60.0
+FIRST_WAIT = 2.0
+"""Seconds for the first connection before asking what keeps it."""
+
+BUSY_WAIT = 15.0
+"""Seconds for a later one: the others may be in the middle of a batch."""
+
+LAST_WAIT = 60.0
+"""Seconds more, once it is known that the database answers."""
 
 
 def connect_kwargs(database: Database) -> dict[str, Any]:
@@ -80,18 +86,23 @@ class Connections:
     def connection(self) -> Iterator[psycopg.Connection]:
         """A live connection in autocommit. Raises StoreUnreachableError with the real cause."""
         self._pool.open()
-        timeout = BUSY_TIMEOUT if self._met else FIRST_CONNECTION_TIMEOUT
         try:
-            connection = self._pool.getconn(timeout)
-        except PoolTimeout as error:
+            connection = self._pool.getconn(BUSY_WAIT if self._met else FIRST_WAIT)
+        except PoolTimeout:
             # The pool only says that time was up; a connection of our own says why.
             connect(self._pool_kwargs()).close()
-            raise unreachable(error, self._kwargs()) from error
+            connection = self._waited_for()
         self._met = True
         try:
             yield connection
         finally:
             self._pool.putconn(connection)
+
+    def _waited_for(self) -> psycopg.Connection:
+        try:
+            return self._pool.getconn(LAST_WAIT)
+        except PoolTimeout as error:
+            raise unreachable(error, self._kwargs()) from error
 
     def close(self) -> None:
         """Close every connection."""

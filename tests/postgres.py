@@ -1,0 +1,70 @@
+"""Real databases for the tests: one server a session, a fresh database a test, from a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from ingest_fn import schema
+from ingest_fn.local.postgres import local_postgres
+from ingest_fn.model import STATISTICS
+from ingest_fn.postgres.connections import connect_kwargs
+from ingest_fn.settings import Database, database
+from tests.stores import Stored
+
+TEMPLATE = "ingest_template"
+_numbers = count(1)
+
+
+class Server:
+    """A running server with a migrated template."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._execute(f"CREATE DATABASE {TEMPLATE}")
+        schema.upgrade(connect_kwargs(settings(self.url_of(TEMPLATE))))
+
+    def url_of(self, name: str) -> str:
+        parts = urlsplit(self._url)
+        return urlunsplit(parts._replace(path=f"/{name}"))
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(statement)
+
+    @contextmanager
+    def fresh_database(self, template: str = TEMPLATE) -> Iterator[str]:
+        """The URL of a database of the test's own."""
+        name = f"test_{next(_numbers)}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield self.url_of(name)
+        finally:
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def running_server(directory: Path) -> Iterator[Server]:
+    with local_postgres(directory, durable=False) as server:
+        yield Server(server.url)
+
+
+def settings(url: str) -> Database:
+    return database({"DATABASE_URL": url})
+
+
+def stored_rows(url: str) -> Stored:
+    """All of ``metrics``, by instance id and hour."""
+    columns = ", ".join(s.column for s in STATISTICS)
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            f"SELECT i.instance_id, extract(epoch FROM timestamp)::bigint, {columns} "
+            "FROM metrics JOIN instances AS i ON i.id = metrics.instance_id",
+            binary=True,
+        ).fetchall()
+    return {(row[0], row[1]): tuple(row[2:]) for row in rows}

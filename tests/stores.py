@@ -1,0 +1,155 @@
+"""One behavioural suite for every store, and the in-memory store that stands in where a test
+needs faults or speed rather than Postgres."""
+
+from __future__ import annotations
+
+import math
+from struct import pack, unpack
+from threading import Lock
+
+import pytest
+
+from ingest_fn.errors import StoreError
+from ingest_fn.ingest import Store
+from ingest_fn.model import STATISTICS, Change, InstanceOutcome, Outcome, Rows, Written
+from ingest_fn.report import Report
+from ingest_fn.rows import make_rows
+from tests.making import DAY, NOTHING, Reading, instance_id, reading, report, whole_day
+
+Stored = dict[tuple[str, int], tuple[float | None, ...]]
+WHOLE = {"network_in", "network_out"}
+ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
+FIRST = DAY.stamps[0]
+
+
+class FakeStore:
+    """Keeps rows in a dict, and fails for the instances in ``refused``."""
+
+    def __init__(self) -> None:
+        self.instances: set[str] = set()
+        self.rows: Stored = {}
+        self.ledger: dict[str, str] = {}
+        self.refused: set[str] = set()
+        self._lock = Lock()
+
+    def begin(self, report: Report) -> None:
+        self.ledger[report.run.run_id] = "running"
+
+    def finish(self, report: Report) -> float | None:
+        self.ledger[report.run.run_id] = report.status
+        return 4500.0 if self.rows else None
+
+    def write(self, rows: Rows) -> Written:
+        with self._lock:
+            return self._apply(rows, write=True)
+
+    def preview(self, rows: Rows) -> Written:
+        with self._lock:
+            return self._apply(rows, write=False)
+
+    def _apply(self, rows: Rows, *, write: bool) -> Written:
+        if self.refused.intersection(rows.instance_ids):
+            raise StoreError("Postgres refused a batch.")
+        created = frozenset(rows.instance_ids) - self.instances
+        changes: dict[str, Change] = {}
+        for number, hour in enumerate(rows.hour):
+            id_ = rows.instance_ids[rows.instance[number]]
+            sent = tuple(_kept(column[number], s.column) for column, s in zip(rows.values, STATISTICS, strict=True))
+            stood = self.rows.get((id_, hour))
+            new = sent if stood is None else tuple(old if value is None else value for value, old in zip(sent, stood, strict=True))
+            if new == stood:
+                continue
+            change = changes.get(id_, Change(0, 0))
+            changes[id_] = Change(change.inserted + (stood is None), change.updated + (stood is not None))
+            if write:
+                self.rows[id_, hour] = new
+        if write:
+            self.instances |= created
+        return Written(created, changes)
+
+
+def _kept(value: float, column: str) -> float | None:
+    """NaN is NULL; a percentage is kept as real."""
+    if math.isnan(value):
+        return None
+    return value if column in WHOLE else float(unpack("f", pack("f", value))[0])
+
+
+class StoreSuite:
+    """What every store does. A subclass gives the fixtures ``store`` and ``stored``."""
+
+    @pytest.fixture
+    def store(self) -> Store:
+        raise NotImplementedError
+
+    def stored(self, store: Store) -> Stored:
+        raise NotImplementedError
+
+    def test_unknown_instances_and_rows_are_inserted(self, store: Store) -> None:
+        written = store.write(make_rows([whole_day(ONE), whole_day(TWO)]))
+        assert written.created == {ONE, TWO}
+        assert written.changes == {ONE: Change(24, 0), TWO: Change(24, 0)}
+        assert len(self.stored(store)) == 48
+
+    def test_the_values_come_back_as_they_went_in(self, store: Store) -> None:
+        store.write(make_rows([reading(ONE, {FIRST: (12.25, 99.5, 60, 123456789012.0, 3.5)})]))
+        assert self.stored(store) == {(ONE, FIRST): (12.25, 99.5, 60, 123456789012.0, 3.5)}
+
+    def test_the_same_rows_again_change_nothing(self, store: Store) -> None:
+        rows = make_rows([whole_day(ONE, cpu=0.1), whole_day(TWO, cpu=33.3333333)])
+        store.write(rows)
+        before = self.stored(store)
+        assert store.write(rows) == Written(frozenset(), {})
+        assert self.stored(store) == before
+
+    def test_a_revised_hour_updates_one_row(self, store: Store) -> None:
+        store.write(make_rows([whole_day(ONE)]))
+        revised = reading(ONE, {FIRST: (11.0, 16.0, 12, 1e6, 2e6)})
+        assert store.write(make_rows([revised])) == Written(frozenset(), {ONE: Change(0, 1)})
+        assert self.stored(store)[ONE, FIRST] == (11.0, 16.0, 12, 1e6, 2e6)
+
+    def test_missing_is_null_and_never_zero(self, store: Store) -> None:
+        store.write(make_rows([reading(ONE, {FIRST: (None, None, None, 5.0, None)})]))
+        assert self.stored(store) == {(ONE, FIRST): (None, None, None, 5.0, None)}
+
+    def test_zero_is_zero(self, store: Store) -> None:
+        store.write(make_rows([reading(ONE, {FIRST: (0.0, 0.0, 12, 0.0, 0.0)})]))
+        assert self.stored(store) == {(ONE, FIRST): (0.0, 0.0, 12, 0.0, 0.0)}
+
+    def test_a_value_is_never_overwritten_by_missing(self, store: Store) -> None:
+        store.write(make_rows([reading(ONE, {FIRST: (7.0, 8.0, 12, None, 2.0)})]))
+        later = reading(ONE, {FIRST: (None, 9.0, None, 1.0, None)})
+        assert store.write(make_rows([later])).changes == {ONE: Change(0, 1)}
+        assert self.stored(store) == {(ONE, FIRST): (7.0, 9.0, 12, 1.0, 2.0)}
+        nothing_new = reading(ONE, {FIRST: (None, None, 12, None, None)})
+        assert store.write(make_rows([nothing_new])).changes == {}
+
+    def test_an_instance_without_data_still_gets_its_row(self, store: Store) -> None:
+        rows = make_rows([Reading(ONE, NOTHING)])
+        assert store.write(rows) == Written(frozenset({ONE}), {})
+        assert store.write(rows) == Written(frozenset(), {})
+
+    def test_a_preview_says_what_a_write_would_do_and_does_nothing(self, store: Store) -> None:
+        store.write(make_rows([whole_day(ONE)]))
+        revised = reading(ONE, {FIRST: (11.0, 16.0, 12, 1e6, 2e6)})
+        rows = make_rows([revised, whole_day(TWO), Reading(THREE, NOTHING)])
+        before = self.stored(store)
+        preview = store.preview(rows)
+        assert self.stored(store) == before
+        assert preview == store.write(rows)
+        assert preview.changes == {ONE: Change(0, 1), TWO: Change(24, 0)}
+
+    def test_the_ledger_takes_a_run(self, store: Store) -> None:
+        store.write(make_rows([whole_day(ONE)]))
+        run = report()
+        store.begin(run)
+        run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
+        age = store.finish(run)
+        assert age is not None
+        assert age > 0
+
+    def test_an_empty_store_has_no_newest_hour(self, store: Store) -> None:
+        run = report()
+        store.begin(run)
+        run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
+        assert store.finish(run) is None
