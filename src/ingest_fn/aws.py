@@ -45,7 +45,7 @@ class Clients:
     """One botocore session for all clients: a second one would load every model again."""
 
     def __init__(self, region: str, calls_in_flight: int) -> None:
-        self._session = botocore.session.get_session()
+        self.session = botocore.session.get_session()
         self._config = Config(
             region_name=region,
             connect_timeout=3,
@@ -56,7 +56,7 @@ class Clients:
 
     def make(self, service: str) -> Any:
         """A client. Its calls time out after 15 s and are tried six times, throttling included."""
-        return self._session.create_client(service, config=self._config)
+        return self.session.create_client(service, config=self._config)
 
 
 def explained(error: Exception, action: str) -> IngestError:

@@ -13,7 +13,8 @@ from ingest_fn.event import parse_event
 from ingest_fn.ingest import Observer, run
 from ingest_fn.model import InstanceOutcome
 from ingest_fn.plan import make_plan
-from ingest_fn.postgres.connections import Connections, connect_kwargs
+from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
 from ingest_fn.report import Report, Run
 from ingest_fn.settings import Settings
@@ -37,8 +38,8 @@ class Ingester:
         """Read the settings of ``env``; nothing is contacted. Raises ConfigurationError."""
         self._settings = settings = Settings.from_env(env)
         self._clients = Clients(settings.region, settings.calls_in_flight)
-        kwargs = connect_kwargs(settings.database)
-        self._store = PostgresStore(Connections(lambda: kwargs), settings.region)
+        login = login_for(settings.database, settings.region)
+        self._store = PostgresStore(Connections(login), settings.region)
 
     def ingest(
         self,

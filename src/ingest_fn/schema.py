@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from io import StringIO
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from ingest_fn.postgres.connections import connect
 from ingest_fn.postgres.errors import explained
+from ingest_fn.postgres.login import Login
 
 
-def upgrade(kwargs: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def upgrade(login: Login, *, owner: str | None = None) -> tuple[str | None, str | None]:
     """Run the missing revisions; the revision before and after (None: an empty database).
 
-    ``kwargs`` are psycopg's connection arguments. One transaction: all of it or nothing. Raises
-    StoreUnreachableError where no connection can be made, StoreError where a step is refused.
+    ``owner`` is the role that is to own what they make, where it is not the one that logs in. One
+    transaction: all of it or nothing. Raises StoreUnreachableError where no connection can be
+    made, StoreError where a step is refused.
     """
-    connection = connect(kwargs)
+    connection = connect(login)
+    if owner is not None:
+        connection.execute(SQL("SET ROLE {}").format(Identifier(owner)))
+        connection.commit()
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
     with explained(), engine.begin() as session:
         before = _revision(session)

@@ -13,7 +13,8 @@ import pytest
 from ingest_fn.errors import ConfigurationError, SchemaError, StoreError, StoreUnreachableError
 from ingest_fn.ingest import Store
 from ingest_fn.model import HOUR, Change, Rows, Window
-from ingest_fn.postgres.connections import Connections, connect_kwargs
+from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
 from ingest_fn.rows import make_rows
 from tests.making import DAY, END, instance_id, reading, report, whole_day
@@ -22,8 +23,7 @@ from tests.stores import FIRST, ONE, TWO, Stored, StoreSuite
 
 
 def store_of(url: str) -> PostgresStore:
-    kwargs = connect_kwargs(settings(url))
-    return PostgresStore(Connections(lambda: kwargs), "eu-central-1")
+    return PostgresStore(Connections(login_for(settings(url), None)), "eu-central-1")
 
 
 @pytest.fixture
@@ -307,7 +307,7 @@ def test_an_unreachable_database_is_reported_with_its_cause(
 
 def test_a_malformed_url_is_refused_without_showing_it() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        connect_kwargs(settings("postgresql//u:hunter2@host/db"))
+        login_for(settings("postgresql//u:hunter2@host/db"), None)
     assert "DATABASE_URL" in caught.value.message
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -32,10 +33,17 @@ app.command()(synthetic)
 app.command()(migrate)
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the command line; 0 all well, 1 incomplete, 2 refused with nothing written."""
+    with exit_on_error():
+        app()
+
+
+@contextmanager
+def exit_on_error() -> Iterator[None]:
+    """One clear sentence on stderr and the exit code, never a traceback."""
     try:
-        app(standalone_mode=True)
+        yield
     except IngestError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.mend:

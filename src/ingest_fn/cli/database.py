@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 from ingest_fn import schema
-from ingest_fn.postgres.connections import connect_kwargs
+from ingest_fn.postgres.login import login_for
 from ingest_fn.settings import DATABASE_VARIABLES, database
 
 
@@ -24,5 +24,5 @@ def with_database(
     notify(f"Neither DATABASE_URL nor DATABASE_HOST is set: using PostgreSQL in {DIRECTORY}.")
     with local_postgres(notify=notify) as server:
         local = {**env, "DATABASE_URL": server.url}
-        schema.upgrade(connect_kwargs(database(local)))
+        schema.upgrade(login_for(database(local), local.get("AWS_REGION")))
         yield local

@@ -12,7 +12,7 @@ from ingest_fn import schema
 from ingest_fn.cli.database import with_database
 from ingest_fn.cli.options import Json
 from ingest_fn.cli.view import notify
-from ingest_fn.postgres.connections import connect_kwargs
+from ingest_fn.postgres.login import login_for
 from ingest_fn.settings import database
 
 
@@ -31,7 +31,7 @@ def migrate(
         print(schema.as_sql())
         return
     with with_database(os.environ, notify) as env:
-        before, after = schema.upgrade(connect_kwargs(database(env)))
+        before, after = schema.upgrade(login_for(database(env), env.get("AWS_REGION")))
     if as_json:
         print(json.dumps({"before": before, "after": after}))
     elif before == after:

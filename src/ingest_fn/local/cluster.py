@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from shlex import quote
 
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.local.programs import Identity, Programs
@@ -26,7 +27,7 @@ class Cluster:
 
     def __init__(self, directory: Path, programs: Programs, *, durable: bool) -> None:
         self.password_file = directory / "password"
-        self.start_afresh = f"To start afresh, delete the folder: rm -r '{directory}'"
+        self.start_afresh = f"To start afresh, delete the folder: rm -r {quote(str(directory))}"
         self._directory = directory
         self._data = directory / "data"
         self._log = directory / "server.log"

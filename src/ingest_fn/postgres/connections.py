@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from ingest_fn.errors import ConfigurationError
 from ingest_fn.postgres import arrays
 from ingest_fn.postgres.errors import unreachable
-from ingest_fn.settings import Database
+from ingest_fn.postgres.login import Login
 
 MAX_CONNECTIONS = 2
 CONNECT_TIMEOUT = 5
@@ -29,34 +28,26 @@ LAST_WAIT = 60.0
 """Seconds more, once it is known that the database answers."""
 
 
-def connect_kwargs(database: Database) -> dict[str, Any]:
-    """psycopg's arguments for ``database``. Raises ConfigurationError for a malformed URL."""
-    common = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "ingest_fn"}
-    if database.url is None:
-        return common | {
-            "host": database.host,
-            "port": database.port,
-            "dbname": database.name,
-            "user": database.user,
-            "sslmode": database.sslmode,
-            "sslrootcert": database.sslrootcert,
-        }
-    try:
-        return common | conninfo_to_dict(database.url)
-    except psycopg.ProgrammingError:
-        # Its message quotes the URL, password included; so does the context of what we raise.
-        raise ConfigurationError(
-            "DATABASE_URL is not a libpq URL.",
-            "Write postgresql://user:password@host:5432/database (with %40 for @ in a password).",
-        ) from None
+class _Connection(psycopg.Connection[TupleRow]):
+    """A connection that logs in by a ``Login``, once more where that has newer credentials."""
+
+    @classmethod
+    def connect(cls, conninfo: str = "", *, login: Login, **kwargs: Any) -> Self:
+        common = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "ingest_fn"}
+        try:
+            return super().connect(conninfo, **(kwargs | common | login.kwargs()))
+        except psycopg.OperationalError:
+            if not login.renewed():
+                raise
+            return super().connect(conninfo, **(kwargs | common | login.kwargs()))
 
 
-def connect(kwargs: Mapping[str, Any]) -> psycopg.Connection:
+def connect(login: Login) -> psycopg.Connection:
     """One connection outside the pool. Raises StoreUnreachableError with the real cause."""
     try:
-        return psycopg.connect(**kwargs)
+        return _Connection.connect(login=login)
     except psycopg.Error as error:
-        raise unreachable(error, kwargs) from error
+        raise unreachable(error, login.kwargs()) from error
 
 
 class Connections:
@@ -66,11 +57,12 @@ class Connections:
     is handed out. Nothing is prepared or set on the session, so that RDS Proxy need not pin it.
     """
 
-    def __init__(self, kwargs: Callable[[], dict[str, Any]]) -> None:
-        self._kwargs = kwargs
+    def __init__(self, login: Login) -> None:
+        self._login = login
         self._met = False
         self._pool = ConnectionPool(
-            kwargs=self._pool_kwargs,
+            connection_class=_Connection,
+            kwargs={"login": login, "autocommit": True, "prepare_threshold": None},
             min_size=0,
             max_size=MAX_CONNECTIONS,
             open=False,
@@ -78,9 +70,6 @@ class Connections:
             configure=arrays.register,
             name="ingest_fn",
         )
-
-    def _pool_kwargs(self) -> dict[str, Any]:
-        return self._kwargs() | {"autocommit": True, "prepare_threshold": None}
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:
@@ -90,7 +79,7 @@ class Connections:
             connection = self._pool.getconn(BUSY_WAIT if self._met else FIRST_WAIT)
         except PoolTimeout:
             # The pool only says that time was up; a connection of our own says why.
-            connect(self._pool_kwargs()).close()
+            connect(self._login).close()
             connection = self._waited_for()
         self._met = True
         try:
@@ -102,7 +91,7 @@ class Connections:
         try:
             return self._pool.getconn(LAST_WAIT)
         except PoolTimeout as error:
-            raise unreachable(error, self._kwargs()) from error
+            raise unreachable(error, self._login.kwargs()) from error
 
     def close(self) -> None:
         """Close every connection."""

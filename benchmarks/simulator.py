@@ -1,0 +1,136 @@
+"""Two stand-ins for distance: a CloudWatch that answers after a delay, and a slow wire to Postgres.
+
+CloudWatch's answer depends on the number of queries alone, because the reader names its queries by
+position; so every answer is made once and sent as it is, and the simulator's own CPU stays small.
+Run as a process of its own: ``python -m benchmarks.simulator 0.03 0.001 127.0.0.1:5432``.
+It prints one JSON line with its addresses, and its CPU seconds for every line on standard input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from functools import cache
+
+HOURS = 24
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_START = re.compile(rb'"StartTime": ?([0-9.]+)')
+_ID = re.compile(rb'"Id": ?"([^"]+)"')
+
+
+class CloudWatch(asyncio.Protocol):
+    """Keep-alive HTTP, each request answered ``delay`` seconds after its last byte."""
+
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
+        self._received = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head = self._received.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        length = _LENGTH.search(self._received, 0, head)
+        end = head + 4 + (int(length[1]) if length else 0)
+        if len(self._received) < end:
+            return
+        request, self._received = bytes(self._received[:end]), self._received[end:]
+        answer = _answer(request, request[head + 4 :])
+        asyncio.get_running_loop().call_later(self._delay, self._transport.write, answer)
+
+
+def _answer(head: bytes, body: bytes) -> bytes:
+    start = _START.search(body)
+    first = int(float(start[1])) if start else 0
+    if b"GetMetricStatistics" in head:
+        return _statistics(first)
+    # Every Id is there, but the names follow from their number where the reader made them.
+    last = body.rfind(b'"Id"')
+    final = _ID.search(body, last)
+    ids = tuple(_ID.findall(body)) if final is None or not final[1].startswith(b"i") else None
+    return _data(first, ids, body.count(b'"Id"'))
+
+
+@cache
+def _statistics(first: int) -> bytes:
+    points = [
+        {"Timestamp": first + 3600 * k, "Unit": "Percent"} | _values(k) for k in range(HOURS)
+    ]
+    return _http({"Label": "CPUUtilization", "Datapoints": points})
+
+
+def _values(k: int) -> dict[str, float]:
+    return {
+        "Average": 12.345678901 + k,
+        "Maximum": 45.678901234 + k,
+        "Sum": 123456789.0 + k,
+        "SampleCount": 12.0,
+    }
+
+
+@cache
+def _data(first: int, ids: tuple[bytes, ...] | None, count: int) -> bytes:
+    """500 series by name; the reader's own names are i0s0, i0s1, … in that order."""
+    names = [name.decode() for name in ids] if ids else [f"i{k // 5}s{k % 5}" for k in range(count)]
+    stamps = [first + 3600 * k for k in range(HOURS)]
+    kinds = ("Average", "Maximum", "SampleCount", "Sum", "Sum")
+    results = [
+        {
+            "Id": name,
+            "Label": "CPUUtilization",
+            "Timestamps": stamps,
+            "Values": [_values(k)[kinds[position % 5]] for k in range(HOURS)],
+            "StatusCode": "Complete",
+        }
+        for position, name in enumerate(names)
+    ]
+    return _http({"MetricDataResults": results, "Messages": []})
+
+
+def _http(content: object) -> bytes:
+    body = json.dumps(content).encode()
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
+        b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+    )
+
+
+async def _relay(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float
+) -> None:
+    """Hand on what comes, each piece ``delay`` seconds later, in order."""
+    loop = asyncio.get_running_loop()
+    while data := await reader.read(1 << 18):
+        loop.call_later(delay, writer.write, data)
+    loop.call_later(delay, writer.close)
+
+
+async def _wire(
+    near: asyncio.StreamReader, back: asyncio.StreamWriter, host: str, port: int, delay: float
+) -> None:
+    far, forth = await asyncio.open_connection(host, port)
+    await asyncio.gather(_relay(near, forth, delay / 2), _relay(far, back, delay / 2))
+
+
+async def _serve(service_delay: float, wire_delay: float, host: str, port: int) -> None:
+    loop = asyncio.get_running_loop()
+    http = await loop.create_server(lambda: CloudWatch(service_delay), "127.0.0.1", 0)
+    wire = await asyncio.start_server(
+        lambda r, w: _wire(r, w, host, port, wire_delay), "127.0.0.1", 0
+    )
+    ports = [server.sockets[0].getsockname()[1] for server in (http, wire)]
+    print(json.dumps({"cloudwatch": ports[0], "postgres": ports[1]}), flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps({"cpu": time.process_time()}), flush=True)
+
+
+if __name__ == "__main__":
+    target, target_port = sys.argv[3].rsplit(":", 1)
+    asyncio.run(_serve(float(sys.argv[1]), float(sys.argv[2]), target, int(target_port)))

@@ -1,0 +1,114 @@
+"""The main job on one machine: real handler, real Postgres, an emulated CloudWatch and SSM."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from ingest_fn import schema
+from ingest_fn.event import parse_event
+from ingest_fn.local.aws import local_aws
+from ingest_fn.local.postgres import DIRECTORY, local_postgres
+from ingest_fn.model import zulu
+from ingest_fn.postgres.login import login_for
+from ingest_fn.settings import database
+from ingest_fn.synthetic.publish import publish
+
+EVENT = Path("events/scheduled.json")
+PARAMETER = "/ec2-utilisation/instance-ids"
+MACHINES, SEED = 10, 1
+
+UTILISATION = """
+SELECT
+    i.instance_id, count(*), avg(m.cpu_utilization), max(m.cpu_utilization_max),
+    avg(m.network_in) / 3600 / 1e3, avg(m.network_out) / 3600 / 1e3
+FROM metrics AS m
+JOIN instances AS i ON i.id = m.instance_id
+WHERE m.timestamp >= %s AND m.timestamp < %s
+GROUP BY i.id
+ORDER BY i.id
+"""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The part of Lambda's context that the handler uses."""
+
+    aws_request_id: str = "local"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """As at the start of a 15-minute function."""
+        return 900_000
+
+
+def demo() -> None:
+    """Start the two servers, publish a fleet, run the handler on the sample event, show it all."""
+    console = Console(highlight=False)
+    event = json.loads(EVENT.read_text())
+    window = parse_event(event, now=datetime.now(UTC), lookback_hours=24).window
+    with _database(console) as url, local_aws("eu-central-1") as aws:
+        os.environ.update(aws.environment())
+        os.environ.update(DATABASE_URL=url, INSTANCE_IDS_PARAMETER=PARAMETER)
+        before, after = schema.upgrade(login_for(database({"DATABASE_URL": url}), None))
+        said = "made" if before is None else "up to date"
+        console.print(f"[bold]Schema[/]      {said}, revision {after}")
+
+        fleet = publish(boto3.client("cloudwatch"), MACHINES, SEED, window)
+        ids = [machine.instance_id for machine in fleet]
+        boto3.client("ssm").put_parameter(Name=PARAMETER, Type="StringList", Value=",".join(ids))
+        console.print(f"[bold]CloudWatch[/]  {MACHINES} synthetic machines at {aws.url} (moto)")
+        console.print(f"[bold]SSM[/]         their ids in {PARAMETER}")
+        console.print(f"\n[bold cyan]ingest_fn.app.lambda_handler({json.dumps(event)})[/]")
+        console.print_json(json.dumps(_invoke(event)))
+        console.print(_table(url, window.start, window.end, {m.instance_id: m.label for m in fleet}))
+    console.print("[bold]Look at it[/]   make psql   (or: make psql SQL='TABLE ingest_runs')")
+    console.print("[bold]Run again[/]    make run    (nothing needs rewriting)")
+
+
+@contextmanager
+def _database(console: Console) -> Iterator[str]:
+    url = os.environ.get("DATABASE_URL")
+    if url:
+        console.print("[bold]PostgreSQL[/]  the server of DATABASE_URL")
+        yield url
+        return
+    with local_postgres(notify=console.print) as server:
+        with psycopg.connect(server.url) as connection:
+            version = connection.info.parameter_status("server_version")
+        console.print(f"[bold]PostgreSQL[/]  {version}, its data in {DIRECTORY}")
+        yield server.url
+
+
+def _invoke(event: object) -> dict[str, Any]:
+    """The handler's result. What it logs, JSON made for CloudWatch Logs, is put aside."""
+    from ingest_fn.app import ingester, lambda_handler
+
+    try:
+        with redirect_stdout(io.StringIO()):
+            return lambda_handler(event, Context())
+    finally:
+        ingester().close()
+
+
+def _table(url: str, start: datetime, end: datetime, labels: dict[str, str]) -> Table:
+    table = Table(title=f"metrics, {zulu(start)} up to {zulu(end)}", title_justify="left")
+    for name in ("instance", "hours", "CPU mean %", "CPU max %", "in kB/s", "out kB/s", "made as"):
+        table.add_column(name, justify="left" if name in {"instance", "made as"} else "right")
+    with psycopg.connect(url) as connection:
+        for instance_id, hours, *values in connection.execute(UTILISATION, [start, end]):
+            if instance_id in labels:
+                cells = ("" if value is None else f"{value:,.1f}" for value in values)
+                table.add_row(instance_id, str(hours), *cells, labels[instance_id])
+    return table

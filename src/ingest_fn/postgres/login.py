@@ -1,0 +1,61 @@
+"""How a new connection logs in: by URL, by a secret that may rotate, or by a short-lived token."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from ingest_fn.errors import ConfigurationError
+from ingest_fn.settings import Database
+
+
+class Login(Protocol):
+    """Gives psycopg's connection arguments, anew for every connection."""
+
+    def kwargs(self) -> dict[str, Any]:
+        """Host, user, password and TLS. Raises IngestError where they cannot be had."""
+
+    def renewed(self) -> bool:
+        """After a refused login: whether newer credentials are at hand, worth one more try."""
+
+
+class UrlLogin:
+    """A libpq URL, as it stands."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ConfigurationError for a malformed URL, without showing it."""
+        try:
+            self._kwargs = conninfo_to_dict(url)
+        except psycopg.ProgrammingError:
+            # Its message quotes the URL, password included; a cause would show it.
+            raise ConfigurationError(
+                "DATABASE_URL is not a libpq URL.",
+                "Write postgresql://user:password@host:5432/database (%40 for @ in a password).",
+            ) from None
+
+    def kwargs(self) -> dict[str, Any]:
+        """The URL's parts."""
+        return dict(self._kwargs)
+
+    def renewed(self) -> bool:
+        """Never: there is no other password to be had."""
+        return False
+
+
+def login_for(database: Database, region: str | None) -> Login:
+    """The login that the settings ask for; ``region`` is needed where AWS gives the credentials.
+
+    Nothing is contacted yet. Raises ConfigurationError.
+    """
+    if database.url is not None:
+        return UrlLogin(database.url)
+    if not region:
+        raise ConfigurationError(
+            "AWS_REGION is not set, and the database's credentials come from AWS.",
+            "Set it to the Region of the database: export AWS_REGION=eu-central-1",
+        )
+    from ingest_fn.postgres.aws_login import IamLogin, SecretLogin
+
+    return IamLogin(database, region) if database.auth == "iam" else SecretLogin(database, region)

@@ -1,0 +1,65 @@
+"""Two roles: an owner that the schema belongs to, and a runtime role that only handles rows."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from ingest_fn.postgres.errors import explained
+
+OWNER = "ingest_owner"
+
+_GRANTS = (
+    "GRANT USAGE ON SCHEMA {schema} TO {runtime}",
+    "GRANT SELECT, INSERT ON {schema}.instances TO {runtime}",
+    "GRANT SELECT, INSERT, UPDATE ON {schema}.metrics TO {runtime}",
+    "GRANT SELECT, INSERT, UPDATE ON {schema}.ingest_runs TO {runtime}",
+    "REVOKE ALL ON FUNCTION {schema}.ensure_metrics_partitions FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION {schema}.ensure_metrics_partitions TO {runtime}",
+    "GRANT EXECUTE ON FUNCTION {schema}.instance_history TO {runtime}",
+)
+
+
+def ensure_roles(
+    connection: psycopg.Connection, *, runtime: str, password: str | None, iam: bool
+) -> None:
+    """Make the owner (which nobody logs in as) and the runtime role, or bring them up to date.
+
+    ``password`` is set as a SCRAM verifier, so that it never stands in a statement; ``iam`` lets
+    the role in by token instead. The caller must be able to create roles. Raises StoreError.
+    """
+    with explained(), connection.transaction():
+        _ensure(connection, OWNER, "NOLOGIN")
+        _ensure(connection, runtime, "LOGIN")
+        execute = connection.execute
+        execute(SQL("GRANT {} TO CURRENT_USER").format(Identifier(OWNER)))
+        execute(_schema("GRANT CREATE, USAGE ON SCHEMA {schema} TO {runtime}", connection, OWNER))
+        if password is not None:
+            verifier = connection.pgconn.encrypt_password(
+                password.encode(), runtime.encode(), b"scram-sha-256"
+            ).decode()
+            execute(
+                SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(runtime), Literal(verifier))
+            )
+        if iam:
+            execute(SQL("GRANT rds_iam TO {}").format(Identifier(runtime)))
+
+
+def grant_runtime(connection: psycopg.Connection, runtime: str) -> None:
+    """Let ``runtime`` read and write rows and make the partitions they need, and nothing else."""
+    with explained(), connection.transaction():
+        connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(OWNER)))
+        for grant in _GRANTS:
+            connection.execute(_schema(grant, connection, runtime))
+
+
+def _ensure(connection: psycopg.Connection, role: str, login: str) -> None:
+    found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+    verb = "CREATE" if found is None else "ALTER"
+    connection.execute(SQL(f"{verb} ROLE {{}} {login}").format(Identifier(role)))
+
+
+def _schema(statement: str, connection: psycopg.Connection, runtime: str) -> Composed:
+    row = connection.execute("SELECT current_schema()").fetchone()
+    schema = Identifier(row[0]) if row else Identifier("public")
+    return SQL(statement).format(schema=schema, runtime=Identifier(runtime))
