@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,9 +46,8 @@ def handler(
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("INSTANCE_IDS_PARAMETER", PARAMETER)
     app.ingester.cache_clear()
-    for logs in logging.getLogger(SERVICE).handlers:  # made by an earlier test, for its stdout
-        if isinstance(logs, logging.StreamHandler):
-            logs.stream = sys.stdout
+    # A logger keeps the stdout that it was made with; each test has one of its own.
+    logging.Logger.manager.loggerDict.pop(SERVICE, None)
     yield app.lambda_handler
     app.ingester().close()
     app.ingester.cache_clear()
