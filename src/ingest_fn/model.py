@@ -130,10 +130,11 @@ class Written:
 
 
 class Api(StrEnum):
-    """CloudWatch's two ways to read statistics."""
+    """CloudWatch's two ways to read statistics, and the way without it."""
 
     METRIC_DATA = "metric-data"
     METRIC_STATISTICS = "metric-statistics"
+    SYNTHETIC = "synthetic"
 
 
 class Outcome(StrEnum):

@@ -49,14 +49,8 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """The settings of ``env``. Raises ConfigurationError naming the variable."""
-        region = env.get("AWS_REGION")
-        if not region:
-            raise ConfigurationError(
-                "AWS_REGION is not set, and a Region is never guessed.",
-                "Set it to the Region of your instances: export AWS_REGION=eu-central-1",
-            )
         return cls(
-            region=region,
+            region=region_of(env),
             instance_ids_parameter=env.get("INSTANCE_IDS_PARAMETER") or None,
             lookback_hours=_whole(env, "LOOKBACK_HOURS", 24, 1, MAX_LOOKBACK_HOURS),
             api=_api(env),
@@ -64,6 +58,17 @@ class Settings:
             runs_a_month=_whole(env, "RUNS_PER_MONTH", HOURLY_RUNS_A_MONTH, 1, 44_640),
             database=database(env),
         )
+
+
+def region_of(env: Mapping[str, str]) -> str:
+    """The Region to ask. Raises ConfigurationError where none is set."""
+    region = env.get("AWS_REGION")
+    if not region:
+        raise ConfigurationError(
+            "AWS_REGION is not set, and a Region is never guessed.",
+            "Set it to the Region of your instances: export AWS_REGION=eu-central-1",
+        )
+    return region
 
 
 def database(env: Mapping[str, str]) -> Database:
@@ -106,7 +111,7 @@ def _api(env: Mapping[str, str]) -> Api | None:
     value = env.get("CLOUDWATCH_API") or "auto"
     if value == "auto":
         return None
-    if value not in {api.value for api in Api}:
+    if value not in {Api.METRIC_DATA, Api.METRIC_STATISTICS}:
         raise _refused("CLOUDWATCH_API", value, "auto, metric-data or metric-statistics")
     return Api(value)
 

@@ -21,7 +21,11 @@ STYLES = {
     Outcome.PARTIAL: "magenta",
     Outcome.FAILED: "red",
 }
-API_NAMES = {Api.METRIC_DATA: "GetMetricData", Api.METRIC_STATISTICS: "GetMetricStatistics"}
+API_NAMES = {
+    Api.METRIC_DATA: "GetMetricData",
+    Api.METRIC_STATISTICS: "GetMetricStatistics",
+    Api.SYNTHETIC: "none: the metrics are made up",
+}
 EMPTY_LISTED = 5
 
 
@@ -104,17 +108,25 @@ class View:
             f"{report.inserted:,} inserted, {report.updated:,} updated, "
             f"{report.unchanged:,} unchanged{would}"
         )
-        say(
-            f"[bold]{report.calls:,} calls[/] to {API_NAMES[run.api]}, "
+        if run.api is not Api.SYNTHETIC:
+            say(self._cost(report))
+        self._advise(run.region)
+
+    def _cost(self, report: Report) -> str:
+        return (
+            f"[bold]{report.calls:,} calls[/] to {API_NAMES[report.run.api]}, "
             f"{report.metrics_billed:,} metrics billed, about ${report.estimated_cost_usd:.4f}"
         )
+
+    def _advise(self, region: str) -> None:
+        say = self._console.print
         if self._empty:
             shown = ", ".join(self._empty[:EMPTY_LISTED])
             more = f" and {len(self._empty) - EMPTY_LISTED:,} more" * (
                 len(self._empty) > EMPTY_LISTED
             )
             say(
-                f"[yellow]No data[/] for {shown}{more}: check that the id exists in {run.region} "
+                f"[yellow]No data[/] for {shown}{more}: check that the id exists in {region} "
                 "and that the instance ran in the window; a stopped one publishes nothing."
             )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import psycopg
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -21,9 +22,10 @@ from ingest_fn import schema
 from ingest_fn.event import parse_event
 from ingest_fn.local.aws import local_aws
 from ingest_fn.local.postgres import DIRECTORY, local_postgres
-from ingest_fn.model import zulu
+from ingest_fn.model import Window, zulu
 from ingest_fn.postgres.login import login_for
 from ingest_fn.settings import database
+from ingest_fn.synthetic.fleet import Machine, make_fleet
 from ingest_fn.synthetic.publish import publish
 
 EVENT = Path("events/scheduled.json")
@@ -65,15 +67,16 @@ def demo() -> None:
         said = "made" if before is None else "up to date"
         console.print(f"[bold]Schema[/]      {said}, revision {after}")
 
-        fleet = publish(boto3.client("cloudwatch"), MACHINES, SEED, window)
+        fleet = list(make_fleet(MACHINES, SEED, window.end))
+        publish(boto3.client("cloudwatch"), fleet, window)
         ids = [machine.instance_id for machine in fleet]
         boto3.client("ssm").put_parameter(Name=PARAMETER, Type="StringList", Value=",".join(ids))
         console.print(f"[bold]CloudWatch[/]  {MACHINES} synthetic machines at {aws.url} (moto)")
         console.print(f"[bold]SSM[/]         their ids in {PARAMETER}")
         console.print(f"\n[bold cyan]ingest_fn.app.lambda_handler({json.dumps(event)})[/]")
         console.print_json(json.dumps(_invoke(event)))
-        console.print(_table(url, window.start, window.end, {m.instance_id: m.label for m in fleet}))
-    console.print("[bold]Look at it[/]   make psql   (or: make psql SQL='TABLE ingest_runs')")
+        console.print(_table(url, window, fleet))
+    console.print('[bold]Look at it[/]   make psql   (or one query: make psql ARGS=\'-c "TABLE ingest_runs"\')')
     console.print("[bold]Run again[/]    make run    (nothing needs rewriting)")
 
 
@@ -102,13 +105,21 @@ def _invoke(event: object) -> dict[str, Any]:
         ingester().close()
 
 
-def _table(url: str, start: datetime, end: datetime, labels: dict[str, str]) -> Table:
-    table = Table(title=f"metrics, {zulu(start)} up to {zulu(end)}", title_justify="left")
-    for name in ("instance", "hours", "CPU mean %", "CPU max %", "in kB/s", "out kB/s", "made as"):
-        table.add_column(name, justify="left" if name in {"instance", "made as"} else "right")
+def _table(url: str, window: Window, fleet: Sequence[Machine]) -> Table:
+    labels = {machine.instance_id: str(machine.kind) for machine in fleet}
+    table = Table(
+        title=f"metrics, {zulu(window.start)} up to {zulu(window.end)}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+    )
+    table.add_column("instance", no_wrap=True)
+    table.add_column("made as", no_wrap=True)
+    for name in ("hours", "CPU %", "max %", "in kB/s", "out kB/s"):
+        table.add_column(name, justify="right")
     with psycopg.connect(url) as connection:
-        for instance_id, hours, *values in connection.execute(UTILISATION, [start, end]):
+        for instance_id, hours, *values in connection.execute(UTILISATION, [window.start, window.end]):
             if instance_id in labels:
                 cells = ("" if value is None else f"{value:,.1f}" for value in values)
-                table.add_row(instance_id, str(hours), *cells, labels[instance_id])
+                table.add_row(instance_id, labels[instance_id], str(hours), *cells)
     return table

@@ -1,0 +1,83 @@
+# `make` alone says what there is. PYTHON=python3.13 chooses the interpreter of a new .venv,
+# ARGS="…" goes to the command that a target runs.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+# Complete locks need no resolver, and an older pip's trips over extras that are pinned without them.
+# Byte-code is left to the first import of what is imported at all: a third off the wait.
+PIP_INSTALL := -m pip install --disable-pip-version-check --no-input --no-deps --no-compile -qq
+COMPILE := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make lock" $(ARGS)
+
+# Else nothing of .venv would ever be compiled, and each command would start seconds later.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run psql test test-full check fix bench bench-full lock clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(READY) ## Make .venv with the package and all that development and tests need
+
+$(READY): requirements-dev.txt pyproject.toml .venv/pyvenv.cfg
+	@echo "Setting up .venv from requirements-dev.txt (half a minute at first) ..."
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@$(BIN)/python $(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is not Python 3.11 or later. Name one that is: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; \
+		exit 1; }
+	@$(PYTHON) -m venv --clear .venv
+
+# Tools that pin a boto3 of their own: .venv-sam, .venv-checkov.
+.venv-%/.ready: requirements-%.txt | $(READY)
+	@echo "Setting up .venv-$* from $< (half a minute) ..."
+	@$(BIN)/python -m venv --clear .venv-$*
+	@.venv-$*/bin/python $(PIP_INSTALL) --require-hashes -r $<
+	@touch $@
+
+run: setup ## The whole path on this machine: a synthetic fleet, the real handler, what landed
+	@$(BIN)/python -m ingest_fn.local $(ARGS)
+
+psql: setup ## Look at what `make run` stored
+	@$(BIN)/python -m ingest_fn.local psql $(ARGS)
+
+test: setup ## Run the tests that need nothing but this folder
+	$(BIN)/pytest tests/unit tests/integration tests/cli $(ARGS)
+
+test-full: test ## The same, then the tests that need PgBouncer, a TLS server or Docker
+	$(BIN)/pytest tests/system $(ARGS)
+
+check: setup ## Lint, format, types, and which module may import which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	bash -n .ci/run
+
+fix: setup ## Mend what the linter and the formatter can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup ## Measure the pipeline against a call per metric and a statement per row
+	$(BIN)/python -m benchmarks.pipeline $(ARGS)
+
+bench-full: setup ## The same for fleets of up to 50,000 instances
+	$(BIN)/python -m benchmarks.pipeline --instances 1000 10000 50000 $(ARGS)
+
+lock: setup ## Pin what pyproject.toml asks for (ARGS=--upgrade takes the newest)
+	$(COMPILE) --output-file requirements.txt pyproject.toml
+	$(COMPILE) --output-file requirements-dev.txt pyproject.toml --all-extras --group dev
+	$(COMPILE) --output-file requirements-sam.txt --group sam
+	$(COMPILE) --output-file requirements-checkov.txt --group checkov
+
+clean: ## Remove all that make has made, the database of `make run` included
+	rm -rf .venv .venv-* .local .aws-sam .hypothesis .import_linter_cache .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
