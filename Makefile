@@ -59,7 +59,7 @@ check: setup ## Lint, format, types, and which module may import which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	bash -n .ci/run
 
 fix: setup ## Mend what the linter and the formatter can mend

@@ -47,7 +47,9 @@ def run(
         connection.commit()
 
 
-def _store(connection: psycopg.Connection, instance_id: str, stamp: Any, values: list[float]) -> None:
+def _store(
+    connection: psycopg.Connection, instance_id: str, stamp: Any, values: list[float]
+) -> None:
     found = connection.execute(
         "SELECT id FROM old_metrics WHERE instance_id = %s AND timestamp = %s",
         (instance_id, stamp),

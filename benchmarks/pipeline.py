@@ -115,14 +115,16 @@ def old_way(url: str, sim: Simulator) -> Figure:
 
 
 def new_way(env: dict[str, str], count: int, sim: Simulator) -> list[Figure]:
-    """This pipeline: a first load, then the same hours again."""
+    """The pipeline of today: a first load, then the same hours again."""
     event = {"scheduled_time": NOW.isoformat(), "instance_ids": ids(count)}
     with closing(Ingester(env)) as ingester:
 
         def run() -> Any:
             return ingester.ingest(event, now=NOW, time_left=lambda: math.inf)
 
-        return [measured(f"{kind}, {count:,}", count, sim, run) for kind in ("first load", "re-run")]
+        return [
+            measured(f"{kind}, {count:,}", count, sim, run) for kind in ("first load", "re-run")
+        ]
 
 
 def main() -> None:
@@ -154,7 +156,9 @@ def main() -> None:
                 figures += new_way(env, count, sim)
             assert sim.process.stdin is not None
             sim.process.stdin.close()
-    print(f"\n{'':<22}{'inst/s':>9}{'× old':>9}{'CPU µs/inst':>13}{'of old':>8}{'simulator CPU':>15}")
+    print(
+        f"\n{'':<22}{'inst/s':>9}{'× old':>9}{'CPU µs/inst':>13}{'of old':>8}{'simulator CPU':>15}"
+    )
     for figure in figures:
         print(
             f"{figure.name:<22}{figure.rate:>9,.0f}{figure.rate / old.rate:>9,.0f}"

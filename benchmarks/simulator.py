@@ -60,9 +60,7 @@ def _answer(head: bytes, body: bytes) -> bytes:
 
 @cache
 def _statistics(first: int) -> bytes:
-    points = [
-        {"Timestamp": first + 3600 * k, "Unit": "Percent"} | _values(k) for k in range(HOURS)
-    ]
+    points = [{"Timestamp": first + 3600 * k, "Unit": "Percent"} | _values(k) for k in range(HOURS)]
     return _http({"Label": "CPUUtilization", "Datapoints": points})
 
 
@@ -102,9 +100,7 @@ def _http(content: object) -> bytes:
     )
 
 
-async def _relay(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float
-) -> None:
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
     """Hand on what comes, each piece ``delay`` seconds later, in order."""
     loop = asyncio.get_running_loop()
     while data := await reader.read(1 << 18):

@@ -76,7 +76,7 @@ class CloudWatch:
     """Seconds added to every timestamp that is sent."""
     mangle: Callable[[bytes], bytes] = bytes
     """Done to the body of every good answer, behind its Content-Length."""
-    before: Callable[[], None] = lambda: None
+    before: Callable[[], object] = lambda: None
     """Called as each call comes in: a delay, a barrier."""
     url: str = ""
 
@@ -128,21 +128,36 @@ class CloudWatch:
     def _validate(self, queries: list[Any], start: float, end: float, call: Call) -> None:
         ids = [query["Id"] for query in queries]
         if len(ids) > 500:
-            raise Refusal("ValidationError", "The collection MetricDataQueries must not have a size greater than 500.")
+            raise Refusal(
+                "ValidationError",
+                "The collection MetricDataQueries must not have a size greater than 500.",
+            )
         if len(set(ids)) < len(ids):
-            raise Refusal("ValidationError", "The values for parameter id in MetricDataQueries are not unique.")
+            raise Refusal(
+                "ValidationError",
+                "The values for parameter id in MetricDataQueries are not unique.",
+            )
         if not all(ID.fullmatch(id_) for id_ in ids):
-            raise Refusal("ValidationError", "The value for parameter id must match ^[a-z][a-zA-Z0-9_]*$.")
+            raise Refusal(
+                "ValidationError", "The value for parameter id must match ^[a-z][a-zA-Z0-9_]*$."
+            )
         if start >= end:
-            raise Refusal("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
+            raise Refusal(
+                "ValidationError",
+                "The parameter StartTime must be less than the parameter EndTime.",
+            )
         periods = {query["MetricStat"]["Period"] for query in queries}
         if any(period % 60 for period in periods):
             raise Refusal("ValidationError", "Period must be a multiple of 60.")
         bad = self.poisoned.intersection(call.instance_ids)
         if bad:
-            raise Refusal("ValidationError", f"The value {min(bad)} for parameter Dimensions is invalid.")
+            raise Refusal(
+                "ValidationError", f"The value {min(bad)} for parameter Dimensions is invalid."
+            )
 
-    def _page(self, results: list[tuple[str, list[tuple[float, float]], str]], first: int) -> dict[str, Any]:
+    def _page(
+        self, results: list[tuple[str, list[tuple[float, float]], str]], first: int
+    ) -> dict[str, Any]:
         """The page from datapoint ``first`` on, counted over all results in order."""
         page, passed, room = [], 0, self.page_points
         for id_, points, status in results:
@@ -160,7 +175,11 @@ class CloudWatch:
                     "Timestamps": [stamp + self.shift for stamp, _ in sent],
                     "Values": [value for _, value in sent],
                     "StatusCode": "PartialData" if cut else status,
-                    **({"Messages": [{"Code": status, "Value": "as told"}]} if status not in {"Complete", "PartialData"} else {}),
+                    **(
+                        {"Messages": [{"Code": status, "Value": "as told"}]}
+                        if status not in {"Complete", "PartialData"}
+                        else {}
+                    ),
                 }
             )
             if cut or (room == 0 and any(p for _, p, _ in results[len(page) :])):
@@ -176,21 +195,35 @@ class CloudWatch:
     def _metric_statistics(self, body: dict[str, Any], call: Call) -> dict[str, Any]:
         start, end = body["StartTime"], body["EndTime"]
         if ("Statistics" in body) == ("ExtendedStatistics" in body):
-            raise Refusal("InvalidParameterCombination", "Statistics and ExtendedStatistics exclude each other.")
+            raise Refusal(
+                "InvalidParameterCombination",
+                "Statistics and ExtendedStatistics exclude each other.",
+            )
         if (end - start) / body["Period"] > 1440:
-            raise Refusal("InvalidParameterCombination", "You have requested more datapoints than the limit of 1,440.")
+            raise Refusal(
+                "InvalidParameterCombination",
+                "You have requested more datapoints than the limit of 1,440.",
+            )
         instance_id = call.instance_ids[0]
         if instance_id in self.poisoned:
             raise Refusal("InvalidParameterValue", f"The value {instance_id} is invalid.")
         points: dict[float, dict[str, Any]] = {}
         for statistic in body["Statistics"]:
-            stat = {"Metric": {"MetricName": body["MetricName"]}, "Period": body["Period"], "Stat": statistic}
+            stat = {
+                "Metric": {"MetricName": body["MetricName"]},
+                "Period": body["Period"],
+                "Stat": statistic,
+            }
             for stamp, value in self._points(instance_id, stat, start, end):
-                points.setdefault(stamp, {"Timestamp": stamp + self.shift, "Unit": "None"})[statistic] = value
+                points.setdefault(stamp, {"Timestamp": stamp + self.shift, "Unit": "None"})[
+                    statistic
+                ] = value
         # The service promises no order.
         return {"Label": body["MetricName"], "Datapoints": list(reversed(points.values()))}
 
-    def _points(self, instance_id: str, stat: dict[str, Any], start: float, end: float) -> list[tuple[float, float]]:
+    def _points(
+        self, instance_id: str, stat: dict[str, Any], start: float, end: float
+    ) -> list[tuple[float, float]]:
         """Periods counted from StartTime, ascending; one without samples is not there."""
         period, buckets = stat["Period"], dict[int, list[Sample]]()
         for sample in self.samples.get((instance_id, stat["Metric"]["MetricName"]), ()):
@@ -227,11 +260,14 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             content = json.dumps(self.service.answer(match[1], body)).encode()
         except Refusal as refusal:
-            error = {"__type": f"com.amazonaws.cloudwatch#{refusal.code}", "message": refusal.message}
+            error = {
+                "__type": f"com.amazonaws.cloudwatch#{refusal.code}",
+                "message": refusal.message,
+            }
             self._send(refusal.status, json.dumps(error).encode())
         else:
             sent = self.service.mangle(content)
-            self._send(200, sent, len(content) if len(sent) < len(content) else len(sent))
+            self._send(200, sent, max(len(sent), len(content)))
 
     def _send(self, status: int, content: bytes, length: int | None = None) -> None:
         self.send_response(status)

@@ -1,5 +1,4 @@
-"""One behavioural suite for every store, and the in-memory store that stands in where a test
-needs faults or speed rather than Postgres."""
+"""One behavioural suite for every store, and a store in memory for tests of faults and speed."""
 
 from __future__ import annotations
 
@@ -11,10 +10,10 @@ import pytest
 
 from ingest_fn.errors import StoreError
 from ingest_fn.ingest import Store
-from ingest_fn.model import STATISTICS, Change, InstanceOutcome, Outcome, Rows, Written
+from ingest_fn.model import STATISTICS, Change, InstanceOutcome, Outcome, Reading, Rows, Written
 from ingest_fn.report import Report
 from ingest_fn.rows import make_rows
-from tests.making import DAY, NOTHING, Reading, instance_id, reading, report, whole_day
+from tests.making import DAY, NOTHING, instance_id, reading, report, whole_day
 
 Stored = dict[tuple[str, int], tuple[float | None, ...]]
 WHOLE = {"network_in", "network_out"}
@@ -54,13 +53,24 @@ class FakeStore:
         changes: dict[str, Change] = {}
         for number, hour in enumerate(rows.hour):
             id_ = rows.instance_ids[rows.instance[number]]
-            sent = tuple(_kept(column[number], s.column) for column, s in zip(rows.values, STATISTICS, strict=True))
+            sent = tuple(
+                _kept(column[number], s.column)
+                for column, s in zip(rows.values, STATISTICS, strict=True)
+            )
             stood = self.rows.get((id_, hour))
-            new = sent if stood is None else tuple(old if value is None else value for value, old in zip(sent, stood, strict=True))
+            new = (
+                sent
+                if stood is None
+                else tuple(
+                    old if value is None else value for value, old in zip(sent, stood, strict=True)
+                )
+            )
             if new == stood:
                 continue
             change = changes.get(id_, Change(0, 0))
-            changes[id_] = Change(change.inserted + (stood is None), change.updated + (stood is not None))
+            changes[id_] = Change(
+                change.inserted + (stood is None), change.updated + (stood is not None)
+            )
             if write:
                 self.rows[id_, hour] = new
         if write:

@@ -38,7 +38,7 @@ _NO_CREDENTIALS = (
     SSOError,
     TokenRetrievalError,
 )
-_LOG_IN = "Log in (aws sso login, aws configure) or set AWS_PROFILE, then check with: aws sts get-caller-identity"
+_LOG_IN = "Log in (aws sso login) or set AWS_PROFILE; check with aws sts get-caller-identity."
 
 
 class Clients:
@@ -78,5 +78,3 @@ def explained(error: Exception, action: str) -> IngestError:
 def error_code(error: ClientError) -> str:
     """The service's own code for the error, ``ThrottlingException``."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))
-
-

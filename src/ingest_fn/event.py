@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from textwrap import shorten
 
 from ingest_fn.errors import ConfigurationError, EventError
 from ingest_fn.instance_ids import checked_ids
@@ -169,5 +170,4 @@ def _refused(key: str, value: object, takes: str) -> EventError:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, default=repr)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shorten(json.dumps(value, default=repr), 80, placeholder="...")

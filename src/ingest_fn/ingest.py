@@ -83,22 +83,24 @@ def run(
         store.begin(report)
     observer.started(report)
     stopped: IngestError | None = None
-    over = Event()
+    hopeless, over = Event(), Event()
     worker = _Worker(report.run.window, cloudwatch, store.preview if dry_run else store.write, over)
     for ids, done in in_flight(
         worker.ingest,
         plan.batches(),
         workers=workers,
-        keep_going=lambda: stopped is None,
+        keep_going=lambda: not hopeless.is_set(),
         time_left=time_left,
     ):
         if done is None:
             over.set()
         batch = done or _lost(ids, stopped or OUT_OF_TIME)
-        stopped = stopped or batch.hopeless
+        if batch.hopeless is not None:
+            stopped = stopped or batch.hopeless
+            hopeless.set()
         report.add(batch.lines, calls=batch.calls, metrics_billed=batch.metrics_billed)
         observer.batch(batch.lines)
-    report.error = stopped and str(stopped)
+    report.error = str(stopped) if stopped else None
     if not dry_run and not isinstance(stopped, StoreUnreachableError):
         report.newest_hour_age = store.finish(report)
     if stopped is not None and not report.stored_any:

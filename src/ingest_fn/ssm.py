@@ -57,4 +57,3 @@ def _below(client: Any, path: str) -> Iterator[dict[str, str]]:
             yield from page["Parameters"]
     except AWS_ERRORS as error:
         raise explained(error, "ssm:GetParametersByPath") from error
-

@@ -71,7 +71,9 @@ def by_id(fetched: Fetched) -> dict[str, Reading]:
 
 
 def is_whole(reading: Reading, window: Window = DAY) -> bool:
-    return reading.unread is None and all(list(s) == list(window.stamps) for s in map(sorted_series, reading.series))
+    return reading.unread is None and all(
+        list(s) == list(window.stamps) for s in map(sorted_series, reading.series)
+    )
 
 
 def sorted_series(series: dict[int, float]) -> dict[int, float]:
@@ -105,7 +107,9 @@ def test_samples_within_the_hour_are_one_hour(either: Reader, service: CloudWatc
     assert [series.get(last) for series in reading.series] == [30.0, 60.0, 3, None, None]
 
 
-def test_a_metric_s_statistics_are_asked_together(metric_data: Reader, metric_statistics: Reader, service: CloudWatch) -> None:
+def test_a_metric_s_statistics_are_asked_together(
+    metric_data: Reader, metric_statistics: Reader, service: CloudWatch
+) -> None:
     """CloudWatch bills them once only if they are in one call."""
     data = metric_data.fetch([ONE, TWO], DAY)
     assert (data.calls, data.metrics_billed) == (1, 6)
@@ -148,7 +152,9 @@ def test_a_result_that_is_not_complete_is_said_to_be_so(
     assert unread is not None
     assert unread.startswith(f"CPUUtilization Average: {status}")
     assert len(readings[ONE].series[COLUMN["network_in"]]) == 24
-    assert len(readings[ONE].series[COLUMN["cpu_utilization"]]) == (12 if status == "PartialData" else 0)
+    assert len(readings[ONE].series[COLUMN["cpu_utilization"]]) == (
+        12 if status == "PartialData" else 0
+    )
 
 
 def test_an_id_that_never_comes_back_is_not_taken_for_idle(
@@ -207,7 +213,9 @@ def test_an_error_on_the_second_page_keeps_the_first(
 ) -> None:
     fill(service, ONE)
     service.page_points = 60
-    service.refuse = lambda call: Refusal("InvalidNextToken", "The token is stale") if call.token else None
+    service.refuse = lambda call: (
+        Refusal("InvalidNextToken", "The token is stale") if call.token else None
+    )
     (reading,) = metric_data.fetch([ONE], DAY).readings
     assert reading.datapoints == 60
     assert reading.unread == "cloudwatch:GetMetricData failed: InvalidNextToken: The token is stale"
@@ -216,8 +224,16 @@ def test_an_error_on_the_second_page_keeps_the_first(
 @pytest.mark.parametrize(
     ("refusal", "said", "mend"),
     [
-        (("AccessDeniedException", DENIED.format("Get", "Get"), 403), "AWS denied cloudwatch:Get", "Allow cloudwatch:Get"),
-        (("ExpiredTokenException", "The security token is expired", 403), "refused the credentials", "Log in"),
+        (
+            ("AccessDeniedException", DENIED.format("Get", "Get"), 403),
+            "AWS denied cloudwatch:Get",
+            "Allow cloudwatch:Get",
+        ),
+        (
+            ("ExpiredTokenException", "The security token is expired", 403),
+            "refused the credentials",
+            "Log in",
+        ),
     ],
 )
 def test_a_refused_caller_stops_everything(
@@ -236,8 +252,13 @@ def test_a_refused_caller_stops_everything(
         lambda body: body[: len(body) // 2],
         lambda _: b"<html>a proxy's page</html>" * 400,
         lambda _: b'{"MetricDataResults": [{"Id": "i0s0"}]}' + b" " * 9000,
-        lambda _: b'{"MetricDataResults": [{"Id": "x", "Timestamps": [], "Values": []}]}' + b" " * 9000,
-        lambda _: b'{"MetricDataResults": [{"Id": "i0s0", "Timestamps": [1], "Values": []}]}' + b" " * 9000,
+        lambda _: (
+            b'{"MetricDataResults": [{"Id": "x", "Timestamps": [], "Values": []}]}' + b" " * 9000
+        ),
+        lambda _: (
+            b'{"MetricDataResults": [{"Id": "i0s0", "Timestamps": [1], "Values": []}]}'
+            + b" " * 9000
+        ),
     ],
     ids=["cut off", "no JSON", "no values", "an Id nobody asked for", "uneven"],
 )
@@ -272,7 +293,9 @@ def test_455_days(client: Any, service: CloudWatch, api: Api) -> None:
     assert fetched.calls == (1 if api is Api.METRIC_DATA else 24)
 
 
-def test_stock_parsing_gives_the_same(service: CloudWatch, client: Any, metric_data: Reader) -> None:
+def test_stock_parsing_gives_the_same(
+    service: CloudWatch, client: Any, metric_data: Reader
+) -> None:
     """What the decoding hook makes is what botocore's own parser would have made."""
     del client
     fill(service, ONE)
@@ -318,7 +341,7 @@ def test_timestamps_of_another_form_fall_back_to_botocore(
 
 def test_eight_calls_are_in_flight_at_once(metric_data: Reader, service: CloudWatch) -> None:
     barrier = threading.Barrier(8, timeout=10)
-    service.before = lambda: barrier.wait() and None
+    service.before = barrier.wait
     threads = [
         threading.Thread(target=metric_data.fetch, args=([instance_id(n)], DAY)) for n in range(8)
     ]
@@ -339,12 +362,18 @@ def test_eight_calls_are_in_flight_at_once(metric_data: Reader, service: CloudWa
         ({"EndTime": DAY.start}, "ValidationError"),
     ],
 )
-def test_the_service_keeps_the_real_limits(service: CloudWatch, change: dict[str, Any], code: str) -> None:
+def test_the_service_keeps_the_real_limits(
+    service: CloudWatch, change: dict[str, Any], code: str
+) -> None:
     """The double itself: without its limits the tests above would prove nothing."""
     query = {
         "Id": change.get("Id", "q"),
         "MetricStat": {
-            "Metric": {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Dimensions": [{"Name": "InstanceId", "Value": ONE}]},
+            "Metric": {
+                "Namespace": "AWS/EC2",
+                "MetricName": "CPUUtilization",
+                "Dimensions": [{"Name": "InstanceId", "Value": ONE}],
+            },
             "Period": change.get("Period", 3600),
             "Stat": "Average",
         },
@@ -354,7 +383,10 @@ def test_the_service_keeps_the_real_limits(service: CloudWatch, change: dict[str
     stock = boto3.client("cloudwatch", region_name="eu-central-1")
     with pytest.raises(stock.exceptions.ClientError) as caught:
         stock.get_metric_data(
-            MetricDataQueries=[query | {"Id": f"{query['Id']}{n}" if count > 1 else query["Id"]} for n in range(count)],
+            MetricDataQueries=[
+                query | {"Id": f"{query['Id']}{n}" if count > 1 else query["Id"]}
+                for n in range(count)
+            ],
             StartTime=DAY.start,
             EndTime=change.get("EndTime", DAY.end),
         )

@@ -127,7 +127,9 @@ def test_at_most_two_connections(store: PostgresStore, connection: psycopg.Conne
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    batches = [make_rows([whole_day(instance_id(n * 50 + k)) for k in range(50)]) for n in range(16)]
+    batches = [
+        make_rows([whole_day(instance_id(n * 50 + k)) for k in range(50)]) for n in range(16)
+    ]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(store.write, batches))
     done.set()
@@ -170,9 +172,15 @@ def test_a_backfill_finds_its_months(store: PostgresStore, database_url: str) ->
 
 @pytest.mark.parametrize(
     "moment",
-    [datetime(2024, 2, 29, 23, tzinfo=UTC), datetime(2025, 12, 31, 23, tzinfo=UTC), datetime(2026, 3, 29, 1, tzinfo=UTC)],
+    [
+        datetime(2024, 2, 29, 23, tzinfo=UTC),
+        datetime(2025, 12, 31, 23, tzinfo=UTC),
+        datetime(2026, 3, 29, 1, tzinfo=UTC),
+    ],
 )
-def test_months_meet_without_a_gap(store: PostgresStore, database_url: str, moment: datetime) -> None:
+def test_months_meet_without_a_gap(
+    store: PostgresStore, database_url: str, moment: datetime
+) -> None:
     window = Window(moment - HOUR, moment + 3 * HOUR)
     store.begin(report(window=window))
     store.write(make_rows([whole_day(ONE, window=window)]))
@@ -184,12 +192,17 @@ def test_partitions_are_made_whatever_the_session_s_time_zone(
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("SET TimeZone = 'Pacific/Auckland'")
-        connection.execute("SELECT ensure_metrics_partitions('2026-01-31T23:00Z', '2026-02-01T01:00Z')")
+        connection.execute(
+            "SELECT ensure_metrics_partitions('2026-01-31T23:00Z', '2026-02-01T01:00Z')"
+        )
         connection.execute(
             "INSERT INTO metrics (timestamp, instance_id) "
-            "SELECT g, 1 FROM generate_series('2026-01-01Z'::timestamptz, '2026-02-28T23:00Z', '1 hour') g"
+            "SELECT hour, 1 FROM generate_series("
+            "'2026-01-01Z'::timestamptz, '2026-02-28T23:00Z', '1 hour') AS hour"
         )
-        count = connection.execute("SELECT tableoid::regclass::text, count(*) FROM metrics GROUP BY 1 ORDER BY 1")
+        count = connection.execute(
+            "SELECT tableoid::regclass::text, count(*) FROM metrics GROUP BY 1 ORDER BY 1"
+        )
         assert count.fetchall() == [("metrics_2026_01", 744), ("metrics_2026_02", 672)]
 
 
@@ -217,16 +230,27 @@ def test_the_ledger_holds_what_the_result_says(
 ) -> None:
     run = report(3)
     store.begin(run)
-    columns = "status, finished_at IS NULL, trigger, region, api, window_start, window_end, instances_requested"
-    line = f"SELECT {columns} FROM ingest_runs WHERE run_id = %s"
+    line = (
+        "SELECT status, finished_at IS NULL, trigger, region, api, window_start, window_end, "
+        "instances_requested FROM ingest_runs WHERE run_id = %s"
+    )
     assert connection.execute(line, [run.run.run_id]).fetchone() == (
-        "running", True, "cli", "eu-central-1", "metric-data", DAY.start, END, 3,
+        "running",
+        True,
+        "cli",
+        "eu-central-1",
+        "metric-data",
+        DAY.start,
+        END,
+        3,
     )
     from ingest_fn.model import InstanceOutcome, Outcome
 
     run.add(
         [
-            InstanceOutcome(ONE, Outcome.OK, datapoints=120, inserted=20, updated=3, unchanged=1, created=True),
+            InstanceOutcome(
+                ONE, Outcome.OK, datapoints=120, inserted=20, updated=3, unchanged=1, created=True
+            ),
             InstanceOutcome(TWO, Outcome.EMPTY),
             InstanceOutcome(instance_id(3), Outcome.FAILED, reason="Throttled"),
         ],
@@ -242,8 +266,20 @@ def test_the_ledger_holds_what_the_result_says(
         [run.run.run_id],
     ).fetchone()
     assert row == (
-        "partial", 1, 1, 0, 1, 1, 20, 3, 1, 4, 9, 0.00009,
-        [{"instance_id": instance_id(3), "reason": "Throttled"}], True,
+        "partial",
+        1,
+        1,
+        0,
+        1,
+        1,
+        20,
+        3,
+        1,
+        4,
+        9,
+        0.00009,
+        [{"instance_id": instance_id(3), "reason": "Throttled"}],
+        True,
     )
 
 
@@ -260,9 +296,24 @@ def test_every_table_and_column_is_explained(connection: psycopg.Connection) -> 
             SELECT 'ingest_runs', name FROM unnest(%s::text[]) AS name
         )
         """,
-        [["run_id", "status", "started_at", "finished_at", "region", "instances_requested",
-          "instances_ok", "instances_failed", "instances_created", "rows_inserted", "rows_updated",
-          "rows_unchanged", "cloudwatch_calls", "error"]],
+        [
+            [
+                "run_id",
+                "status",
+                "started_at",
+                "finished_at",
+                "region",
+                "instances_requested",
+                "instances_ok",
+                "instances_failed",
+                "instances_created",
+                "rows_inserted",
+                "rows_updated",
+                "rows_unchanged",
+                "cloudwatch_calls",
+                "error",
+            ]
+        ],
     ).fetchall()
     assert unexplained == []
 
@@ -289,13 +340,16 @@ def test_a_missing_schema_says_migrate(postgres: Server) -> None:
     ("change", "said"),
     [
         (lambda url: "postgresql://postgres:hunter2@127.0.0.1:1/ingest", "Connection refused"),
-        (lambda url: url.replace("postgres:", "postgres:hunter2"), "password authentication failed"),
+        (
+            lambda url: url.replace("postgres:", "postgres:hunter2"),
+            "password authentication failed",
+        ),
         (lambda url: url.replace("/test_", "/absent_"), "does not exist"),
         (lambda url: "postgresql://u:hunter2@no-such-host.invalid/ingest", "no-such-host.invalid"),
     ],
 )
 def test_an_unreachable_database_is_reported_with_its_cause(
-    database_url: str, change: object, said: str
+    database_url: str, change: Callable[[str], str], said: str
 ) -> None:
     begun = datetime.now(UTC)
     error = refusal(change(database_url))

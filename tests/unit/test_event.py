@@ -39,7 +39,10 @@ def parse(event: object, now: datetime = NOW) -> object:
             {"start": "2026-11-01T00:59:00Z", "end": "2026-11-01T02:10:00Z"},
             Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 1, 2, tzinfo=UTC)),
         ),
-        ({"start": "2026-11-23T09:00:00Z", "end": "2026-11-23T10:59:00Z"}, Window(HOUR_10 - HOUR, HOUR_10)),
+        (
+            {"start": "2026-11-23T09:00:00Z", "end": "2026-11-23T10:59:00Z"},
+            Window(HOUR_10 - HOUR, HOUR_10),
+        ),
     ],
 )
 def test_the_window_of_an_event(event: object, window: Window) -> None:
@@ -77,9 +80,18 @@ def test_every_sample_event_is_taken(path: Path) -> None:
         ),
         ({"start": "2026-11-01T00:10:00Z", "end": "2026-11-01T00:50:00Z"}, "is not before end"),
         ({"start": "2026-11-02T00:00:00Z", "end": "2026-11-01T00:00:00Z"}, "is not before end"),
-        ({"start": "2026-11-23T10:00:00Z", "end": "2026-11-23T11:00:00Z"}, "end 2026-11-23T11:00:00Z lies in the future"),
-        ({"scheduled_time": "2026-11-23T11:15:00Z"}, "scheduled_time 2026-11-23T11:00:00Z lies in the future"),
-        ({"start": "2025-08-01T00:00:00Z", "end": "2026-11-01T00:00:00Z"}, "more than 455 days back"),
+        (
+            {"start": "2026-11-23T10:00:00Z", "end": "2026-11-23T11:00:00Z"},
+            "end 2026-11-23T11:00:00Z lies in the future",
+        ),
+        (
+            {"scheduled_time": "2026-11-23T11:15:00Z"},
+            "scheduled_time 2026-11-23T11:00:00Z lies in the future",
+        ),
+        (
+            {"start": "2025-08-01T00:00:00Z", "end": "2026-11-01T00:00:00Z"},
+            "more than 455 days back",
+        ),
         ({"start": "2026-11-01T00:00:00", "end": "2026-11-02T00:00:00Z"}, "start is"),
         ({"start": 1, "end": "2026-11-02T00:00:00Z"}, "start is 1"),
         ({"scheduled_time": "<aws.scheduler.scheduled-time>"}, "scheduled_time is"),
@@ -124,10 +136,22 @@ def test_every_window_is_whole_closed_utc_hours(moment: datetime, offset: int, h
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=15), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=15), inner, max_size=3)
+    ),
     max_leaves=8,
 )
-KEYS = ("scheduled_time", "instance_ids", "lookback_hours", "start", "end", "dry_run", "time", "detail", "source")
+KEYS = (
+    "scheduled_time",
+    "instance_ids",
+    "lookback_hours",
+    "start",
+    "end",
+    "dry_run",
+    "time",
+    "detail",
+    "source",
+)
 
 
 @given(json_values | st.dictionaries(st.sampled_from(KEYS), json_values))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from threading import Event, Lock
 
 import pytest
@@ -24,7 +25,7 @@ def test_every_batch_is_done_once() -> None:
 def test_no_more_than_the_workers_run_at_once_and_little_is_taken_ahead() -> None:
     lock, taken, finished, running, most = Lock(), 0, 0, 0, 0
 
-    def source() -> object:
+    def source() -> Iterator[int]:
         nonlocal taken
         for n in range(40):
             taken += 1
@@ -48,7 +49,9 @@ def test_no_more_than_the_workers_run_at_once_and_little_is_taken_ahead() -> Non
 def test_batches_that_are_not_begun_are_handed_back() -> None:
     seen: list[int] = []
     results = list(
-        in_flight(seen.append, range(100), workers=2, keep_going=lambda: len(seen) < 10, time_left=forever)
+        in_flight(
+            seen.append, range(100), workers=2, keep_going=lambda: len(seen) < 10, time_left=forever
+        )
     )
     assert sorted(batch for batch, _ in results) == list(range(100))
     assert 10 <= len(seen) <= 14

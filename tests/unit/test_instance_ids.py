@@ -15,7 +15,13 @@ some_ids = st.lists(st.from_regex(r"i-([0-9a-f]{8}|[0-9a-f]{17})", fullmatch=Tru
 
 @pytest.mark.parametrize(
     "text",
-    [f"{ONE},{TWO}", f" {ONE} ,\n{TWO}\t", f"{ONE}\n{TWO}\n", json.dumps([ONE, TWO]), f"{ONE},{TWO},{ONE},"],
+    [
+        f"{ONE},{TWO}",
+        f" {ONE} ,\n{TWO}\t",
+        f"{ONE}\n{TWO}\n",
+        json.dumps([ONE, TWO]),
+        f"{ONE},{TWO},{ONE},",
+    ],
 )
 def test_the_forms_a_list_of_ids_takes(text: str) -> None:
     assert parse_ids(text, where="here") == (ONE, TWO)

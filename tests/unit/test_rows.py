@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ingest_fn.model import STATISTICS, Change, Outcome, Reading, Written
 from ingest_fn.rows import make_rows, outcome_of
+from tests.making import NOTHING
 
 ID = "i-0123456789abcdef0"
 stamps = st.integers(450_000, 450_100).map(lambda hour: hour * 3600)
@@ -24,8 +25,7 @@ def test_a_row_for_each_hour_that_has_anything_and_nothing_invented(reading: Rea
 
 
 def test_what_could_not_be_read_makes_no_row_and_no_instance() -> None:
-    empty = tuple({} for _ in STATISTICS)
-    rows = make_rows([Reading("i-b", empty, "Forbidden"), Reading("i-a", empty)])
+    rows = make_rows([Reading("i-b", NOTHING, "Forbidden"), Reading("i-a", NOTHING)])
     assert rows.instance_ids == ("i-a",)
     assert len(rows) == 0
 
@@ -41,7 +41,6 @@ def test_rows_of_a_batch_go_by_instance(batch: list[Reading]) -> None:
 
 def test_the_outcome_of_an_instance() -> None:
     full = tuple({3600: 1.0, 7200: 2.0} for _ in STATISTICS)
-    none = tuple({} for _ in STATISTICS)
     written = Written(frozenset({ID}), {ID: Change(inserted=1, updated=0)})
 
     line = outcome_of(Reading(ID, full), written)
@@ -49,6 +48,6 @@ def test_the_outcome_of_an_instance() -> None:
     assert (line.inserted, line.updated, line.unchanged) == (1, 0, 1)
 
     nothing = Written(frozenset(), {})
-    assert outcome_of(Reading(ID, none), nothing).outcome is Outcome.EMPTY
+    assert outcome_of(Reading(ID, NOTHING), nothing).outcome is Outcome.EMPTY
     assert outcome_of(Reading(ID, full, "PartialData"), nothing).outcome is Outcome.PARTIAL
-    assert outcome_of(Reading(ID, none, "Forbidden"), nothing).outcome is Outcome.FAILED
+    assert outcome_of(Reading(ID, NOTHING, "Forbidden"), nothing).outcome is Outcome.FAILED

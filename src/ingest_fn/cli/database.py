@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-
 from ingest_fn import schema
 from ingest_fn.postgres.login import login_for
 from ingest_fn.settings import DATABASE_VARIABLES, database

@@ -40,7 +40,7 @@ ROWS_A_BATCH = 4_000
 MAX_DAYS = 455
 
 
-def synthetic(  # noqa: PLR0913  each is an option
+def synthetic(
     instances: Annotated[int, typer.Option(min=1, help="How many machines.")] = 10,
     days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="How many days of hours.")] = 7,
     seed: Annotated[int, typer.Option(help="The same seed makes the same fleet.")] = 1,
@@ -74,7 +74,11 @@ def synthetic(  # noqa: PLR0913  each is an option
         clients = Clients(region_of(os.environ), calls_in_flight=1)
         count = publish(clients.make("cloudwatch"), fleet, window)
         said = {"instances": [machine.instance_id for machine in fleet], "published": count}
-        print(json.dumps(said) if as_json else f"Published {count:,} entries of {instances:,} machines.")
+        print(
+            json.dumps(said)
+            if as_json
+            else f"Published {count:,} entries of {instances:,} machines."
+        )
         return
     _store(fleet, window, JsonView() if as_json else View(quiet=quiet))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -48,7 +49,9 @@ class MetricData:
             return answers.fetched(window)
         if not answers.calls and len(instance_ids) > 1 and _splittable(error):
             middle = len(instance_ids) // 2
-            halves = [self.fetch(ids, window) for ids in (instance_ids[:middle], instance_ids[middle:])]
+            halves = [
+                self.fetch(ids, window) for ids in (instance_ids[:middle], instance_ids[middle:])
+            ]
             return Fetched(
                 [reading for half in halves for reading in half.readings],
                 1 + sum(half.calls for half in halves),
@@ -132,10 +135,10 @@ def _said(message: dict[str, str]) -> str:
 
 
 def _splittable(error: Exception) -> bool:
-    return isinstance(error, ClientError) and (
-        error_code(error) in _SPLITTABLE
-        or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413
-    )
+    if not isinstance(error, ClientError):
+        return False
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return error_code(error) in _SPLITTABLE or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 @cache

@@ -32,5 +32,6 @@ def in_slices(window: Window, hours: int) -> list[range]:
     """The window as (start, end) epoch ranges of at most ``hours`` hours."""
     stamps, step = window.stamps, hours * HOUR_SECONDS
     return [
-        range(start, min(start + step, stamps.stop)) for start in range(stamps.start, stamps.stop, step)
+        range(start, min(start + step, stamps.stop))
+        for start in range(stamps.start, stamps.stop, step)
     ]

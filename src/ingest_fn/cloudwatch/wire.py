@@ -12,6 +12,7 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from threading import local
 from typing import Any
 
@@ -45,7 +46,7 @@ class GetMetricData:
 def _receive(
     response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
 ) -> None:
-    if response_dict["status_code"] != 200:
+    if response_dict["status_code"] != HTTPStatus.OK:
         return
     try:
         answer = json.loads(response_dict["body"])

@@ -31,7 +31,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> None:
 def _migrate(context: Any) -> dict[str, Any]:
     """What the migration function returns. Raises RuntimeError with its error's own message."""
     seconds = context.get_remaining_time_in_millis() // 1000 - _RESERVE_SECONDS
-    client = botocore.session.get_session().create_client(
+    client: Any = botocore.session.get_session().create_client(
         "lambda", config=Config(read_timeout=seconds, retries={"total_max_attempts": 1})
     )
     answer = client.invoke(FunctionName=os.environ["MIGRATE_FUNCTION_NAME"], Payload=b"{}")

@@ -1,4 +1,4 @@
-"""``python -m ingest_fn.local``: the whole path on this machine; with ``psql``, a look at its data."""
+"""``python -m ingest_fn.local``: the whole path on this machine, or ``psql`` on its data."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import psycopg
@@ -27,6 +27,9 @@ from ingest_fn.postgres.login import login_for
 from ingest_fn.settings import database
 from ingest_fn.synthetic.fleet import Machine, make_fleet
 from ingest_fn.synthetic.publish import publish
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 EVENT = Path("events/scheduled.json")
 PARAMETER = "/ec2-utilisation/instance-ids"
@@ -76,7 +79,9 @@ def demo() -> None:
         console.print(f"\n[bold cyan]ingest_fn.app.lambda_handler({json.dumps(event)})[/]")
         console.print_json(json.dumps(_invoke(event)))
         console.print(_table(url, window, fleet))
-    console.print('[bold]Look at it[/]   make psql   (or one query: make psql ARGS=\'-c "TABLE ingest_runs"\')')
+    console.print(
+        "[bold]Look at it[/]   make psql   (or: make psql ARGS='-c \"TABLE ingest_runs\"')"
+    )
     console.print("[bold]Run again[/]    make run    (nothing needs rewriting)")
 
 
@@ -100,7 +105,7 @@ def _invoke(event: object) -> dict[str, Any]:
 
     try:
         with redirect_stdout(io.StringIO()):
-            return lambda_handler(event, Context())
+            return lambda_handler(event, cast("LambdaContext", Context()))
     finally:
         ingester().close()
 
@@ -118,7 +123,9 @@ def _table(url: str, window: Window, fleet: Sequence[Machine]) -> Table:
     for name in ("hours", "CPU %", "max %", "in kB/s", "out kB/s"):
         table.add_column(name, justify="right")
     with psycopg.connect(url) as connection:
-        for instance_id, hours, *values in connection.execute(UTILISATION, [window.start, window.end]):
+        for instance_id, hours, *values in connection.execute(
+            UTILISATION, [window.start, window.end]
+        ):
             if instance_id in labels:
                 cells = ("" if value is None else f"{value:,.1f}" for value in values)
                 table.add_row(instance_id, labels[instance_id], str(hours), *cells)

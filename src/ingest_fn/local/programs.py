@@ -38,7 +38,7 @@ class Identity:
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         """Run to the end, out of Ctrl-C's reach; stdout holds what was said on stderr too."""
         uid, gid = self.user or (None, None)
-        with subprocess.Popen(  # noqa: S603  every command is our own
+        with subprocess.Popen(
             [*self.prefix, *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -29,19 +29,19 @@ class Packed:
 
 
 class Float4s(Packed):
-    """real[]"""
+    """A ``real[]``."""
 
 
 class Float8s(Packed):
-    """double precision[]"""
+    """A ``double precision[]``."""
 
 
 class Int8s(Packed):
-    """bigint[]"""
+    """A ``bigint[]``."""
 
 
 class Timestamps(Packed):
-    """timestamptz[]"""
+    """A ``timestamptz[]``."""
 
 
 _TYPES = {  # class: (array type, element type, element size, struct format); oids of pg_type.dat

@@ -118,7 +118,7 @@ class IamLogin:
         )
         try:
             url: str = signer.generate_presigned_url(
-                request, "connect", self._region, TOKEN_SECONDS, "rds-db"
+                request, "connect", expires_in=TOKEN_SECONDS, signing_name="rds-db"
             )
         except BotoCoreError as error:
             raise explained(error, "rds-db:connect") from error

@@ -32,7 +32,8 @@ class _Connection(psycopg.Connection[TupleRow]):
     """A connection that logs in by a ``Login``, once more where that has newer credentials."""
 
     @classmethod
-    def connect(cls, conninfo: str = "", *, login: Login, **kwargs: Any) -> Self:
+    def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        login: Login = kwargs.pop("login")
         common = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "ingest_fn"}
         try:
             return super().connect(conninfo, **(kwargs | common | login.kwargs()))
@@ -60,7 +61,7 @@ class Connections:
     def __init__(self, login: Login) -> None:
         self._login = login
         self._met = False
-        self._pool = ConnectionPool(
+        self._pool: ConnectionPool[_Connection] = ConnectionPool(
             connection_class=_Connection,
             kwargs={"login": login, "autocommit": True, "prepare_threshold": None},
             min_size=0,
@@ -87,7 +88,7 @@ class Connections:
         finally:
             self._pool.putconn(connection)
 
-    def _waited_for(self) -> psycopg.Connection:
+    def _waited_for(self) -> _Connection:
         try:
             return self._pool.getconn(LAST_WAIT)
         except PoolTimeout as error:

@@ -38,9 +38,7 @@ def ensure_roles(
             verifier = connection.pgconn.encrypt_password(
                 password.encode(), runtime.encode(), b"scram-sha-256"
             ).decode()
-            execute(
-                SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(runtime), Literal(verifier))
-            )
+            execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(runtime), Literal(verifier)))
         if iam:
             execute(SQL("GRANT rds_iam TO {}").format(Identifier(runtime)))
 

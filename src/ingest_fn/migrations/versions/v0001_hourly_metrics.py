@@ -139,7 +139,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION instance_history IS
-    'One instance''s rows from window_start up to window_end, hour by hour through the primary key: '
+    'One instance''s rows from window_start up to window_end, hour by hour by the primary key: '
     'the key starts with the hour, so a plain WHERE on the instance alone reads every instance.';
 """
 
