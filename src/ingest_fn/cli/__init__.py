@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ app.command()(migrate)
 
 def main() -> None:
     """Run the command line; 0 all well, 1 incomplete, 2 refused with nothing written."""
+    # What keeps the pool from connecting is said once, in the error that ends the command.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     with exit_on_error():
         app()
 
