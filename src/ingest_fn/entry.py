@@ -91,7 +91,8 @@ class Ingester:
         if name is None:
             raise ConfigurationError(
                 "Nothing says which instances to read: INSTANCE_IDS_PARAMETER is not set.",
-                "Set it to the name of an SSM parameter, or put instance_ids into the event.",
+                "Set it to the name of an SSM parameter, put instance_ids into the event, "
+                "or, on the command line, set AWS_INSTANCE_IDS.",
             )
         return read_instance_ids(self._clients.make("ssm"), name)
 

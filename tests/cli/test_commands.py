@@ -67,7 +67,7 @@ def test_a_run_by_hand(cli: Cli, env: dict[str, str]) -> None:
     assert any(line.startswith(f"  {TWO}") and "empty" in line for line in lines)
     assert "2 instances: 1 ok, 1 empty, 0 partial, 0 failed; 2 new" in lines
     assert "24 rows: 24 inserted, 0 updated, 0 unchanged" in lines
-    assert "6 calls to GetMetricStatistics, 6 metrics billed, about $0.0000" in lines
+    assert "6 calls to GetMetricStatistics, 6 metrics billed, $0: within the month's free requests" in lines
     assert lines[-1].startswith(f"No data for {TWO}: check that the id exists in eu-central-1")
     assert "\x1b" not in done.stdout
     again = cli("cloudwatch", **env)

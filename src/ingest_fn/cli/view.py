@@ -113,9 +113,11 @@ class View:
         self._advise(run.region)
 
     def _cost(self, report: Report) -> str:
+        dollars = report.estimated_cost_usd
+        cost = f"about ${dollars:.4f}" if dollars else "$0: within the month's free requests"
         return (
             f"[bold]{report.calls:,} calls[/] to {API_NAMES[report.run.api]}, "
-            f"{report.metrics_billed:,} metrics billed, about ${report.estimated_cost_usd:.4f}"
+            f"{report.metrics_billed:,} metrics billed, {cost}"
         )
 
     def _advise(self, region: str) -> None:

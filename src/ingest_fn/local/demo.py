@@ -113,15 +113,16 @@ def _invoke(event: object) -> dict[str, Any]:
 def _table(url: str, window: Window, fleet: Sequence[Machine]) -> Table:
     labels = {machine.instance_id: str(machine.kind) for machine in fleet}
     table = Table(
-        title=f"metrics, {zulu(window.start)} up to {zulu(window.end)}",
+        title=f"metrics from {zulu(window.start)} to {zulu(window.end)}, network in kB/s",
         title_justify="left",
+        title_style="bold",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1),
+        pad_edge=False,
     )
     table.add_column("instance", no_wrap=True)
     table.add_column("made as", no_wrap=True)
-    for name in ("hours", "CPU %", "max %", "in kB/s", "out kB/s"):
-        table.add_column(name, justify="right")
+    for name in ("hours", "CPU %", "max %", "in", "out"):
+        table.add_column(name, justify="right", no_wrap=True)
     with psycopg.connect(url) as connection:
         for instance_id, hours, *values in connection.execute(
             UTILISATION, [window.start, window.end]
