@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain, repeat
 from struct import pack, unpack
 from threading import Lock
 
@@ -51,8 +52,8 @@ class FakeStore:
             raise StoreError("Postgres refused a batch.")
         created = frozenset(rows.instance_ids) - self.instances
         changes: dict[str, Change] = {}
-        for number, hour in enumerate(rows.hour):
-            id_ = rows.instance_ids[rows.instance[number]]
+        ids = chain.from_iterable(map(repeat, rows.instance_ids, rows.counts))
+        for number, (id_, hour) in enumerate(zip(ids, rows.hour, strict=True)):
             sent = tuple(
                 _kept(column[number], s.column)
                 for column, s in zip(rows.values, STATISTICS, strict=True)

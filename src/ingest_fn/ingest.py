@@ -21,7 +21,7 @@ from ingest_fn.flow import in_flight
 from ingest_fn.model import Fetched, InstanceOutcome, Outcome, Rows, Window, Written
 from ingest_fn.plan import Plan
 from ingest_fn.report import Report
-from ingest_fn.rows import make_rows, outcome_of
+from ingest_fn.rows import make_rows, outcomes_of
 
 HOPELESS = (ConfigurationError, StoreUnreachableError)
 """Errors that every other batch would meet as well: the run stops instead of repeating them."""
@@ -139,10 +139,11 @@ class _Worker:
         if self.over.is_set():
             return _lost(ids, OUT_OF_TIME, *cost)
         try:
-            written = self.keep(make_rows(fetched.readings))
+            rows = make_rows(fetched.readings)
+            written = self.keep(rows)
         except IngestError as error:
             return _lost(ids, error, *cost)
-        return _Batch([outcome_of(reading, written) for reading in fetched.readings], *cost)
+        return _Batch(list(outcomes_of(fetched.readings, rows, written)), *cost)
 
 
 def _lost(ids: Sequence[str], error: IngestError, calls: int = 0, billed: int = 0) -> _Batch:

@@ -97,15 +97,16 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One batch for the store, by column; row k is element k of each list.
+    """One batch for the store, by column; row k is element k of ``hour`` and of each of ``values``.
 
     ``instance_ids`` are all instances that were read, sorted, whether they have rows or not.
-    ``instance`` holds positions in it, ``hour`` epoch seconds, ``values`` one list for each of
-    ``STATISTICS`` with NaN where CloudWatch had nothing.
+    Their rows follow each other in that order, ``counts`` says how many each has. ``hour`` holds
+    epoch seconds, ``values`` one list for each of ``STATISTICS`` with NaN where CloudWatch had
+    nothing.
     """
 
     instance_ids: Sequence[str]
-    instance: Sequence[int]
+    counts: Sequence[int]
     hour: Sequence[int]
     values: Sequence[Sequence[float]]
 

@@ -5,8 +5,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_fn.model import STATISTICS, Change, Outcome, Reading, Written
-from ingest_fn.rows import make_rows, outcome_of
+from ingest_fn.model import STATISTICS, Change, InstanceOutcome, Outcome, Reading, Written
+from ingest_fn.rows import make_rows, outcomes_of
 from tests.making import NOTHING
 
 ID = "i-0123456789abcdef0"
@@ -26,7 +26,7 @@ def test_a_row_for_each_hour_that_has_anything_and_nothing_invented(reading: Rea
 
 def test_what_could_not_be_read_makes_no_row_and_no_instance() -> None:
     rows = make_rows([Reading("i-b", NOTHING, "Forbidden"), Reading("i-a", NOTHING)])
-    assert rows.instance_ids == ("i-a",)
+    assert rows.instance_ids == ["i-a"]
     assert len(rows) == 0
 
 
@@ -35,8 +35,13 @@ def test_rows_of_a_batch_go_by_instance(batch: list[Reading]) -> None:
     named = [Reading(f"i-{k}", reading.series) for k, reading in enumerate(batch)]
     rows = make_rows(reversed(named))
     assert list(rows.instance_ids) == sorted(r.instance_id for r in named)
-    for position, instance_id in enumerate(rows.instance_ids):
-        assert rows.instance.count(position) == len(make_rows([named[int(instance_id[2:])]]))
+    assert rows.counts == [len(make_rows([named[int(id_[2:])]])) for id_ in rows.instance_ids]
+    assert sum(rows.counts) == len(rows)
+
+
+def outcome_of(reading: Reading, written: Written) -> InstanceOutcome:
+    (line,) = outcomes_of([reading], make_rows([reading]), written)
+    return line
 
 
 def test_the_outcome_of_an_instance() -> None:

@@ -43,10 +43,10 @@ class MetricData:
 
     def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
         """A reading of every instance. Raises AccessDeniedError; all else is in ``unread``."""
-        answers = _Answers(instance_ids)
-        error = self._read_pages(answers, window)
+        answers = _Answers(instance_ids, window)
+        error = self._read_pages(answers)
         if error is None:
-            return answers.fetched(window)
+            return answers.fetched()
         if not answers.calls and len(instance_ids) > 1 and _splittable(error):
             middle = len(instance_ids) // 2
             halves = [
@@ -61,14 +61,14 @@ class MetricData:
         if isinstance(reason, ConfigurationError):
             raise reason from error
         answers.broke_off = reason.message
-        return answers.fetched(window)
+        return answers.fetched()
 
-    def _read_pages(self, answers: _Answers, window: Window) -> Exception | None:
+    def _read_pages(self, answers: _Answers) -> Exception | None:
         """Ask until no NextToken is left; the error, where the reading broke off."""
         token = None
         while True:
             try:
-                page = self._call(_body(answers.instance_ids, window, token))
+                page = self._call(_body(answers.instance_ids, answers.window, token))
                 answers.add(page)
             except AWS_ERRORS as error:
                 return error
@@ -82,8 +82,9 @@ class MetricData:
 class _Answers:
     """What one batch's pages have said so far: merged by Id, since a page may split one."""
 
-    def __init__(self, instance_ids: Sequence[str]) -> None:
+    def __init__(self, instance_ids: Sequence[str], window: Window) -> None:
         self.instance_ids = instance_ids
+        self.window = window
         self.calls = 0
         self.broke_off: str | None = None
         self._series: list[tuple[Series, ...]] = [
@@ -94,15 +95,15 @@ class _Answers:
     def add(self, page: dict[str, Any]) -> None:
         """Merge one page. The last StatusCode of an Id holds: Complete may follow PartialData."""
         self.calls += 1
-        slots = _slots(len(self.instance_ids))
+        slots, whole = _slots(len(self.instance_ids)), list(self.window.stamps)
         for message in page.get("Messages", ()):
             self.broke_off = _said(message)
         for result in page["MetricDataResults"]:
             id_ = result["Id"]
             position, statistic = slots[id_]
-            self._series[position][statistic].update(
-                zip(map(stamp, result["Timestamps"]), result["Values"], strict=True)
-            )
+            stamps = result["Timestamps"]
+            hours = whole if stamps == whole else map(stamp, stamps)
+            self._series[position][statistic].update(zip(hours, result["Values"], strict=True))
             status = result.get("StatusCode", "Complete")
             if status == "Complete":
                 self._unread.pop(id_, None)
@@ -110,7 +111,7 @@ class _Answers:
                 said = "; ".join(map(_said, result.get("Messages", ())))
                 self._unread[id_] = f"{status} ({said})" if said else status
 
-    def fetched(self, window: Window) -> Fetched:
+    def fetched(self) -> Fetched:
         """The readings as they stand."""
         slots = _slots(len(self.instance_ids))
         reasons: dict[int, str] = {}
@@ -122,7 +123,7 @@ class _Answers:
             reasons = dict.fromkeys(range(len(self.instance_ids)), self.broke_off)
         return Fetched(
             [
-                make_reading(id_, self._series[position], window, reasons.get(position))
+                make_reading(id_, self._series[position], self.window, reasons.get(position))
                 for position, id_ in enumerate(self.instance_ids)
             ],
             calls=max(1, self.calls),

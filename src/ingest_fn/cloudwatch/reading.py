@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from ingest_fn.model import HOUR_SECONDS, Reading, Series, Window, utc, zulu
 
@@ -20,12 +21,19 @@ def make_reading(
 
     CloudWatch aligns periods to StartTime, a whole hour here, so none is expected.
     """
-    stamps = window.stamps
+    hours = _hours(window)
     for statistic in series:
-        for hour in [h for h in statistic if h not in stamps]:
+        if statistic.keys() <= hours:
+            continue
+        for hour in statistic.keys() - hours:
             del statistic[hour]
             unread = f"CloudWatch answered with {zulu(utc(hour))}, which is no hour of the window."
     return Reading(instance_id, series, unread)
+
+
+@lru_cache(maxsize=2)
+def _hours(window: Window) -> frozenset[int]:
+    return frozenset(window.stamps)
 
 
 def in_slices(window: Window, hours: int) -> list[range]:

@@ -11,10 +11,11 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from threading import local
 from typing import Any
+
+import orjson
 
 _OPERATION = "cloudwatch.GetMetricData"
 
@@ -49,7 +50,7 @@ def _receive(
     if response_dict["status_code"] != HTTPStatus.OK:
         return
     try:
-        answer = json.loads(response_dict["body"])
+        answer = orjson.loads(response_dict["body"])
     except ValueError:
         return
     if _as_expected(answer):

@@ -8,7 +8,7 @@ length. There is no null element here: NaN stands for NULL and the statements tu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import pack
 from typing import Any
@@ -75,10 +75,11 @@ def int8s(values: Sequence[int]) -> Int8s:
     return Int8s(_packed(Int8s, values))
 
 
-def timestamps(epoch_seconds: Iterable[int]) -> Timestamps:
+def timestamps(epoch_seconds: Sequence[int]) -> Timestamps:
     """Epoch seconds as timestamptz[]."""
-    micros = [(second - _POSTGRES_EPOCH) * 1_000_000 for second in epoch_seconds]
-    return Timestamps(_packed(Timestamps, micros))
+    # Thousands of stamps are a few different ones.
+    micros = {second: (second - _POSTGRES_EPOCH) * 1_000_000 for second in set(epoch_seconds)}
+    return Timestamps(_packed(Timestamps, [micros[second] for second in epoch_seconds]))
 
 
 class _PackedDumper(Dumper):

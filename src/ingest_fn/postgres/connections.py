@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import time
 from typing import Any, Self
 
 import psycopg
@@ -28,8 +29,15 @@ LAST_WAIT = 60.0
 """Seconds more, once it is known that the database answers."""
 
 
+TRUSTED = 2.0
+"""Seconds after its last use for which a connection is taken to be alive without a round trip."""
+
+
 class _Connection(psycopg.Connection[TupleRow]):
     """A connection that logs in by a ``Login``, once more where that has newer credentials."""
+
+    used_at = 0.0
+    """Wall clock, which goes on while a Lambda is frozen."""
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
@@ -41,6 +49,11 @@ class _Connection(psycopg.Connection[TupleRow]):
             if not login.renewed():
                 raise
             return super().connect(conninfo, **(kwargs | common | login.kwargs()))
+
+
+def _check(connection: _Connection) -> None:
+    if time() - connection.used_at > TRUSTED:
+        ConnectionPool.check_connection(connection)
 
 
 def connect(login: Login) -> psycopg.Connection:
@@ -67,7 +80,7 @@ class Connections:
             min_size=0,
             max_size=MAX_CONNECTIONS,
             open=False,
-            check=ConnectionPool.check_connection,
+            check=_check,
             configure=arrays.register,
             name="ingest_fn",
         )
@@ -86,6 +99,7 @@ class Connections:
         try:
             yield connection
         finally:
+            connection.used_at = time()
             self._pool.putconn(connection)
 
     def _waited_for(self) -> _Connection:

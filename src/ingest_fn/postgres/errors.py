@@ -32,8 +32,10 @@ def explained() -> Iterator[None]:
         raise StoreError(f"Postgres refused a batch: {_first_line(error)}.") from error
 
 
-def connection_lost(error: psycopg.Error) -> bool:
-    """Whether the connection broke, so that the same work may succeed on another one."""
+def worth_repeating(error: psycopg.Error) -> bool:
+    """Whether the same work may succeed at once: the connection broke, or another run was first."""
+    if isinstance(error, pg.UniqueViolation):
+        return True
     return isinstance(error, _LOST) and (error.sqlstate or "08000")[:2] in {"08", "57"}
 
 

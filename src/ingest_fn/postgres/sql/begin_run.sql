@@ -5,3 +5,4 @@ VALUES (
     %(run_id)s, %(trigger)s, 'running', %(window_start)s, %(window_end)s, %(region)s, %(api)s,
     %(requested)s
 )
+ON CONFLICT (run_id) DO NOTHING  -- repeated after the connection broke

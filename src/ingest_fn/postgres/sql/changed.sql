@@ -1,5 +1,6 @@
--- The rows of one batch that Postgres does not have yet, or has otherwise. Each is probed by its
--- primary key; OFFSET 0 keeps the planner from turning the probes into a scan of the table.
+-- The rows of one batch that Postgres does not have yet, or has otherwise. What is stored is read
+-- an hour at a time, all instances of the batch in one pass over the primary key: their keys lie
+-- side by side. OFFSET 0 keeps the planner from turning that into a scan of the table.
 -- A value that CloudWatch did not send (NaN here) leaves the stored one as it is.
 WITH incoming AS (
     SELECT
@@ -18,17 +19,23 @@ WITH incoming AS (
         network_in, network_out
     )
 ),
-changed AS MATERIALIZED (
-    SELECT incoming.*, stored.instance_id IS NOT NULL AS known
-    FROM incoming
-    LEFT JOIN LATERAL (
-        SELECT *
+stored AS (
+    SELECT found.*
+    FROM unnest(%(hours)s) AS hours (hour)
+    CROSS JOIN LATERAL (
+        SELECT metrics.*, true AS known
         FROM metrics
-        WHERE metrics."timestamp" = incoming."timestamp"
-        AND metrics.instance_id = incoming.instance_id
+        WHERE metrics."timestamp" = hours.hour AND metrics.instance_id = ANY(%(instances)s)
         OFFSET 0
-    ) AS stored ON true
-    WHERE stored.instance_id IS NULL
+    ) AS found
+),
+changed AS MATERIALIZED (
+    SELECT incoming.*, stored.known IS NOT NULL AS known
+    FROM incoming
+    LEFT JOIN stored
+        ON stored."timestamp" = incoming."timestamp"
+        AND stored.instance_id = incoming.instance_id
+    WHERE stored.known IS NULL
     OR stored.cpu_utilization IS DISTINCT FROM coalesce(incoming.cpu_utilization, stored.cpu_utilization)
     OR stored.cpu_utilization_max IS DISTINCT FROM coalesce(incoming.cpu_utilization_max, stored.cpu_utilization_max)
     OR stored.sample_count IS DISTINCT FROM coalesce(incoming.sample_count, stored.sample_count)
