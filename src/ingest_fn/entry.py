@@ -10,6 +10,7 @@ from ingest_fn.aws import Clients
 from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.event import parse_event
+from ingest_fn.flow import Pace
 from ingest_fn.ingest import Observer, run
 from ingest_fn.model import InstanceOutcome
 from ingest_fn.plan import make_plan
@@ -66,6 +67,8 @@ class Ingester:
             api=settings.api,
             runs_a_month=settings.runs_a_month,
             workers=settings.calls_in_flight,
+            now=now,
+            datapoints_a_second=settings.datapoints_a_second,
         )
         identity = Run(
             run_id=str(uuid4()),
@@ -79,7 +82,7 @@ class Ingester:
         return run(
             Report(identity, settings.runs_a_month),
             plan,
-            reader(plan.api, self._clients.make("cloudwatch")),
+            reader(plan.api, self._clients.make("cloudwatch"), Pace(plan.datapoints_a_second)),
             self._store,
             observer or Silent(),
             workers=settings.calls_in_flight,

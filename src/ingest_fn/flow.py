@@ -1,10 +1,12 @@
-"""Batches in flight: a bounded number at once, and none begun that could not finish in time."""
+"""Batches in flight: so many at once, so many a second, and none begun that could not finish."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from threading import Lock
+from time import monotonic, sleep
 from typing import TypeVar
 
 Batch = TypeVar("Batch")
@@ -55,3 +57,29 @@ def in_flight(
             yield batch, None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Pace:
+    """Keeps any number of threads under ``rate`` units a second, each waiting for its turn.
+
+    ``clock`` gives seconds from anywhere and ``sleep`` waits that many.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], None] = sleep,
+    ) -> None:
+        self._rate, self._clock, self._sleep = rate, clock, sleep
+        self._lock = Lock()
+        self._free_at = -math.inf
+
+    def wait(self, units: float) -> None:
+        """Return when ``units`` more may be spent."""
+        with self._lock:
+            now = self._clock()
+            turn = max(now, self._free_at)
+            self._free_at = turn + units / self._rate
+        if turn > now:
+            self._sleep(turn - now)

@@ -43,6 +43,7 @@ class Settings:
     lookback_hours: int
     api: Api | None
     calls_in_flight: int
+    datapoints_a_second: int | None
     runs_a_month: int
     database: Database
 
@@ -55,6 +56,7 @@ class Settings:
             lookback_hours=_whole(env, "LOOKBACK_HOURS", 24, 1, MAX_LOOKBACK_HOURS),
             api=_api(env),
             calls_in_flight=_whole(env, "CLOUDWATCH_CALLS_IN_FLIGHT", 8, 1, 64),
+            datapoints_a_second=_pace(env),
             runs_a_month=_whole(env, "RUNS_PER_MONTH", HOURLY_RUNS_A_MONTH, 1, 44_640),
             database=database(env),
         )
@@ -114,6 +116,11 @@ def _api(env: Mapping[str, str]) -> Api | None:
     if value not in {Api.METRIC_DATA, Api.METRIC_STATISTICS}:
         raise _refused("CLOUDWATCH_API", value, "auto, metric-data or metric-statistics")
     return Api(value)
+
+
+def _pace(env: Mapping[str, str]) -> int | None:
+    name = "CLOUDWATCH_DATAPOINTS_PER_SECOND"
+    return _whole(env, name, 0, 1_000, 1_000_000_000) if env.get(name) else None
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -13,6 +13,7 @@ import pytest
 from ingest_fn.aws import Clients
 from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import AccessDeniedError
+from ingest_fn.flow import Pace
 from ingest_fn.ingest import CloudWatch as Reader
 from ingest_fn.model import HOUR, STATISTICS, Api, Fetched, Reading, Window
 from tests.cloudwatch import DENIED, CloudWatch, Refusal, running_cloudwatch
@@ -42,17 +43,17 @@ def client(service: CloudWatch) -> Iterator[Any]:
 
 @pytest.fixture(params=APIS)
 def either(request: pytest.FixtureRequest, client: Any) -> Reader:
-    return reader(request.param, client)
+    return reader(request.param, client, Pace(1e9))
 
 
 @pytest.fixture
 def metric_data(client: Any) -> Reader:
-    return reader(Api.METRIC_DATA, client)
+    return reader(Api.METRIC_DATA, client, Pace(1e9))
 
 
 @pytest.fixture
 def metric_statistics(client: Any) -> Reader:
-    return reader(Api.METRIC_STATISTICS, client)
+    return reader(Api.METRIC_STATISTICS, client, Pace(1e9))
 
 
 def fill(service: CloudWatch, *ids: str, window: Window = DAY) -> None:
@@ -288,7 +289,7 @@ def test_455_days(client: Any, service: CloudWatch, api: Api) -> None:
     window = Window(END - timedelta(days=455), END)
     service.put(ONE, "CPUUtilization", window.start, 1.0)
     service.put(ONE, "CPUUtilization", END - HOUR, 2.0)
-    fetched = reader(api, client).fetch([ONE], window)
+    fetched = reader(api, client, Pace(1e9)).fetch([ONE], window)
     assert list(sorted_series(fetched.readings[0].series[0]).values()) == [1.0, 2.0]
     assert fetched.calls == (1 if api is Api.METRIC_DATA else 24)
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from threading import Event, Lock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ingest_fn.flow import STOP_STARTING, STOP_WAITING, in_flight
+from ingest_fn.flow import STOP_STARTING, STOP_WAITING, Pace, in_flight
 
 
 def always() -> bool:
@@ -89,3 +91,37 @@ def test_what_work_raises_is_raised() -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(in_flight(work, range(3), workers=2, keep_going=always, time_left=forever))
+
+
+class Clock:
+    """Time that passes only while someone sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@given(st.lists(st.floats(1, 1000), min_size=1, max_size=20))
+def test_a_pace_is_kept_however_the_turns_are_cut(turns: list[float]) -> None:
+    clock = Clock()
+    pace = Pace(100, clock, clock.sleep)
+    for units in turns:
+        pace.wait(units)
+    # Nobody waits for the first turn, and each later one for those before it.
+    assert clock.now - 1000 == pytest.approx(sum(turns[:-1]) / 100)
+
+
+def test_idle_time_is_not_saved_up() -> None:
+    clock = Clock()
+    pace = Pace(100, clock, clock.sleep)
+    pace.wait(50)
+    clock.now += 60
+    resumed = clock.now
+    for _ in range(3):
+        pace.wait(100)
+    assert clock.now - resumed == pytest.approx(2)

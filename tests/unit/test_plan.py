@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from ingest_fn.plan import MAX_DATAPOINTS, MAX_QUERIES, make_plan
 from ingest_fn.pricing import cheaper_api, monthly_cost, run_cost
 
 END = datetime(2026, 11, 23, 10, tzinfo=UTC)
+NOW = END + timedelta(minutes=15)
 
 
 def window(hours: int) -> Window:
@@ -25,7 +26,7 @@ def ids(count: int) -> list[str]:
 def test_every_instance_is_in_one_batch_that_keeps_the_limits(
     count: int, hours: int, api: Api | None
 ) -> None:
-    plan = make_plan(ids(count), window(hours), api=api, runs_a_month=730, workers=8)
+    plan = make_plan(ids(count), window(hours), api=api, runs_a_month=730, workers=8, now=NOW)
     batches = list(plan.batches())
     assert [id_ for batch in batches for id_ in batch] == ids(count)
     if plan.api is Api.METRIC_DATA:
@@ -35,12 +36,16 @@ def test_every_instance_is_in_one_batch_that_keeps_the_limits(
 
 
 def test_a_day_fills_a_call_with_a_hundred_instances() -> None:
-    plan = make_plan(ids(250), window(24), api=Api.METRIC_DATA, runs_a_month=730, workers=8)
+    plan = make_plan(
+        ids(250), window(24), api=Api.METRIC_DATA, runs_a_month=730, workers=8, now=NOW
+    )
     assert [len(batch) for batch in plan.batches()] == [100, 100, 50]
 
 
 def test_a_small_fleet_still_keeps_all_workers_busy() -> None:
-    plan = make_plan(ids(16), window(24), api=Api.METRIC_STATISTICS, runs_a_month=730, workers=8)
+    plan = make_plan(
+        ids(16), window(24), api=Api.METRIC_STATISTICS, runs_a_month=730, workers=8, now=NOW
+    )
     assert [len(batch) for batch in plan.batches()] == [2] * 8
 
 
@@ -73,3 +78,22 @@ def test_a_month_of_hourly_runs(instances: int, data: float, statistics: float) 
 def test_a_run_costs_its_share_of_the_month() -> None:
     assert run_cost(Api.METRIC_DATA, 9, 730) == pytest.approx(0.00009)
     assert run_cost(Api.METRIC_STATISTICS, 9, 730) == 0
+
+
+@pytest.mark.parametrize(("hours", "quota"), [(1, 180_000), (2, 180_000), (3, 396_000)])
+def test_the_pace_keeps_under_the_quota_of_the_windows_age(hours: int, quota: int) -> None:
+    plan = make_plan(ids(1), window(hours), api=None, runs_a_month=730, workers=8, now=NOW)
+    assert 0.8 * quota <= plan.datapoints_a_second < quota
+
+
+def test_the_pace_can_be_set() -> None:
+    plan = make_plan(
+        ids(1),
+        window(24),
+        api=None,
+        runs_a_month=730,
+        workers=8,
+        now=NOW,
+        datapoints_a_second=2_000_000,
+    )
+    assert plan.datapoints_a_second == 2_000_000

@@ -53,3 +53,11 @@ def test_what_is_wrong_is_named(env: dict[str, str], said: str) -> None:
 
 def test_settings_never_show_the_password() -> None:
     assert "s3cret" not in repr(Settings.from_env(GOOD))
+
+
+def test_the_pace_is_the_quota_s_unless_told_otherwise() -> None:
+    assert Settings.from_env(GOOD).datapoints_a_second is None
+    env = GOOD | {"CLOUDWATCH_DATAPOINTS_PER_SECOND": "1000000"}
+    assert Settings.from_env(env).datapoints_a_second == 1_000_000
+    with pytest.raises(ConfigurationError, match="CLOUDWATCH_DATAPOINTS_PER_SECOND is '5'"):
+        Settings.from_env(GOOD | {"CLOUDWATCH_DATAPOINTS_PER_SECOND": "5"})

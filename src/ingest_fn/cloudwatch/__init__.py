@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ingest_fn.flow import Pace
 from ingest_fn.model import Api
 
 if TYPE_CHECKING:
     from ingest_fn.ingest import CloudWatch
 
 
-def reader(api: Api, client: Any) -> CloudWatch:
-    """The reader for ``api``; only the chosen one is imported."""
+def reader(api: Api, client: Any, pace: Pace) -> CloudWatch:
+    """The reader for ``api``; only the chosen one is imported. ``pace`` counts datapoints."""
     if api is Api.METRIC_DATA:
         from ingest_fn.cloudwatch.metric_data import MetricData
 
-        return MetricData(client)
+        return MetricData(client, pace)
     from ingest_fn.cloudwatch.metric_statistics import MetricStatistics
 
     return MetricStatistics(client)

@@ -18,6 +18,7 @@ from ingest_fn.aws import AWS_ERRORS, error_code, explained
 from ingest_fn.cloudwatch.reading import make_reading, stamp
 from ingest_fn.cloudwatch.wire import GetMetricData
 from ingest_fn.errors import ConfigurationError
+from ingest_fn.flow import Pace
 from ingest_fn.model import HOUR_SECONDS, METRICS, STATISTICS, Fetched, Series, Window
 
 _ACTION = "cloudwatch:GetMetricData"
@@ -38,8 +39,9 @@ _SPLITTABLE = {
 class MetricData:
     """Reads one batch in one call and as many pages as it has."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, pace: Pace) -> None:
         self._call = GetMetricData(client)
+        self._pace = pace
 
     def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
         """A reading of every instance. Raises AccessDeniedError; all else is in ``unread``."""
@@ -66,7 +68,9 @@ class MetricData:
     def _read_pages(self, answers: _Answers) -> Exception | None:
         """Ask until no NextToken is left; the error, where the reading broke off."""
         token = None
+        points = len(answers.instance_ids) * len(STATISTICS) * answers.window.hours
         while True:
+            self._pace.wait(points)
             try:
                 page = self._call(_body(answers.instance_ids, answers.window, token))
                 answers.add(page)
