@@ -40,7 +40,7 @@ class Ingester:
         self._settings = settings = Settings.from_env(env)
         self._clients = Clients(settings.region, settings.calls_in_flight)
         login = login_for(settings.database, settings.region)
-        self._store = PostgresStore(Connections(login), settings.region)
+        self._store = PostgresStore(Connections(login), settings.region, settings.retention_months)
 
     def ingest(
         self,

@@ -45,6 +45,7 @@ class Settings:
     calls_in_flight: int
     datapoints_a_second: int | None
     runs_a_month: int
+    retention_months: int | None
     database: Database
 
     @classmethod
@@ -56,8 +57,11 @@ class Settings:
             lookback_hours=_whole(env, "LOOKBACK_HOURS", 24, 1, MAX_LOOKBACK_HOURS),
             api=_api(env),
             calls_in_flight=_whole(env, "CLOUDWATCH_CALLS_IN_FLIGHT", 8, 1, 64),
-            datapoints_a_second=_pace(env),
+            datapoints_a_second=_optional(
+                env, "CLOUDWATCH_DATAPOINTS_PER_SECOND", 1_000, 1_000_000_000
+            ),
             runs_a_month=_whole(env, "RUNS_PER_MONTH", HOURLY_RUNS_A_MONTH, 1, 44_640),
+            retention_months=_optional(env, "RETENTION_MONTHS", 1, 1_200),
             database=database(env),
         )
 
@@ -118,9 +122,8 @@ def _api(env: Mapping[str, str]) -> Api | None:
     return Api(value)
 
 
-def _pace(env: Mapping[str, str]) -> int | None:
-    name = "CLOUDWATCH_DATAPOINTS_PER_SECOND"
-    return _whole(env, name, 0, 1_000, 1_000_000_000) if env.get(name) else None
+def _optional(env: Mapping[str, str], name: str, least: int, most: int) -> int | None:
+    return _whole(env, name, least, least, most) if env.get(name) else None
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -206,6 +206,45 @@ def test_partitions_are_made_whatever_the_session_s_time_zone(
         assert count.fetchall() == [("metrics_2026_01", 744), ("metrics_2026_02", 672)]
 
 
+def months(connection: psycopg.Connection) -> list[str]:
+    rows = connection.execute(
+        "SELECT inhrelid::regclass::text FROM pg_inherits "
+        "WHERE inhparent = 'metrics'::regclass ORDER BY 1"
+    )
+    return [name.removeprefix("metrics_") for (name,) in rows]
+
+
+def test_old_months_go_only_where_retention_is_asked_for(
+    store: PostgresStore, database_url: str, connection: psycopg.Connection
+) -> None:
+    connection.execute("SELECT ensure_metrics_partitions('2026-07-15', '2026-11-23')")
+    store.begin(report())
+    assert months(connection)[:2] == ["2026_07", "2026_08"]
+    keeping = PostgresStore(Connections(login_for(settings(database_url), None)), "eu-central-1", 2)
+    keeping.begin(report())
+    assert months(connection) == ["2026_09", "2026_10", "2026_11", "2026_12"]
+    keeping.close()
+
+
+def test_a_reader_keeps_an_old_month_until_the_next_run(
+    store: PostgresStore, database_url: str, connection: psycopg.Connection
+) -> None:
+    connection.execute("SELECT ensure_metrics_partitions('2026-07-15', '2026-11-23')")
+    drop = "SELECT drop_metrics_partitions('2026-11-23', 1)"
+    with psycopg.connect(database_url) as reader:
+        reader.execute("SELECT count(*) FROM metrics")
+        assert connection.execute(drop).fetchone() == (0,)
+    assert connection.execute(drop).fetchone() == (3,)
+
+
+@pytest.mark.parametrize("kept", ["0", "-3", "NULL"])
+def test_retention_never_drops_the_current_month(
+    store: PostgresStore, connection: psycopg.Connection, kept: str
+) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="one month or more"):
+        connection.execute(f"SELECT drop_metrics_partitions('2026-11-23', {kept})")
+
+
 def test_one_instance_s_history(store: PostgresStore, connection: psycopg.Connection) -> None:
     store.write(make_rows([whole_day(ONE), whole_day(TWO)]))
     rows = connection.execute(

@@ -16,6 +16,8 @@ _GRANTS = (
     "GRANT SELECT, INSERT, UPDATE ON {schema}.ingest_runs TO {runtime}",
     "REVOKE ALL ON FUNCTION {schema}.ensure_metrics_partitions FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION {schema}.ensure_metrics_partitions TO {runtime}",
+    "REVOKE ALL ON FUNCTION {schema}.drop_metrics_partitions FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION {schema}.drop_metrics_partitions TO {runtime}",
     "GRANT EXECUTE ON FUNCTION {schema}.instance_history TO {runtime}",
 )
 

@@ -28,9 +28,12 @@ _PACK = {"network_in": float8s, "network_out": float8s}
 class PostgresStore:
     """The ``ingest.Store`` over Postgres 15 or later. Safe to use from several threads."""
 
-    def __init__(self, connections: Connections, region: str) -> None:
+    def __init__(
+        self, connections: Connections, region: str, retention_months: int | None = None
+    ) -> None:
         self._connections = connections
         self._region = region
+        self._retention_months = retention_months
 
     def begin(self, report: Report) -> None:
         """Open the run's line in the ledger. Raises StoreUnreachableError, SchemaError."""
@@ -43,10 +46,13 @@ class PostgresStore:
             "region": run.region,
             "api": run.api.value,
             "requested": run.requested,
+            "retention_months": self._retention_months,
         }
 
         def begin(connection: psycopg.Connection) -> None:
             connection.execute(_sql("ensure_partitions"), parameters)
+            if self._retention_months is not None:
+                connection.execute(_sql("drop_partitions"), parameters)
             connection.execute(_sql("begin_run"), parameters)
 
         self._do(begin)
