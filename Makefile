@@ -66,11 +66,11 @@ fix: setup ## Mend what the linter and the formatter can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup ## Measure the pipeline against a call per metric and a statement per row
-	$(BIN)/python -m benchmarks.pipeline $(ARGS)
+bench: setup ## Measure speed, memory and what is written, as ratios (a minute)
+	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-full: setup ## The same for fleets of up to 50,000 instances
-	$(BIN)/python -m benchmarks.pipeline --instances 1000 10000 50000 $(ARGS)
+bench-full: setup ## The same for fleets of up to 50,000 instances, into benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks --full --keep benchmarks/RESULTS.md $(ARGS)
 
 lock: setup ## Pin what pyproject.toml asks for (ARGS=--upgrade takes the newest)
 	$(COMPILE) --output-file requirements.txt pyproject.toml

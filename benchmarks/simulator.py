@@ -13,6 +13,7 @@ import json
 import re
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 
 HOURS = 24
@@ -92,6 +93,11 @@ def _data(first: int, ids: tuple[bytes, ...] | None, count: int) -> bytes:
     return _http({"MetricDataResults": results, "Messages": []})
 
 
+def answer_of(body: bytes) -> bytes:
+    """The answer's JSON to a GetMetricData request's."""
+    return _answer(b"", body).partition(b"\r\n\r\n")[2]
+
+
 def _http(content: object) -> bytes:
     body = json.dumps(content).encode()
     return (
@@ -112,7 +118,8 @@ async def _wire(
     near: asyncio.StreamReader, back: asyncio.StreamWriter, host: str, port: int, delay: float
 ) -> None:
     far, forth = await asyncio.open_connection(host, port)
-    await asyncio.gather(_relay(near, forth, delay / 2), _relay(far, back, delay / 2))
+    with suppress(ConnectionError, asyncio.CancelledError):  # the end of the measurement
+        await asyncio.gather(_relay(near, forth, delay / 2), _relay(far, back, delay / 2))
 
 
 async def _serve(service_delay: float, wire_delay: float, host: str, port: int) -> None:

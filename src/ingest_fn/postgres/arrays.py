@@ -36,8 +36,8 @@ class Float8s(Packed):
     """A ``double precision[]``."""
 
 
-class Int8s(Packed):
-    """A ``bigint[]``."""
+class Int4s(Packed):
+    """An ``integer[]``."""
 
 
 class Timestamps(Packed):
@@ -47,7 +47,7 @@ class Timestamps(Packed):
 _TYPES = {  # class: (array type, element type, element size, struct format); oids of pg_type.dat
     Float4s: (1021, 700, 4, "if"),
     Float8s: (1022, 701, 8, "id"),
-    Int8s: (1016, 20, 8, "iq"),
+    Int4s: (1007, 23, 4, "ii"),
     Timestamps: (1185, 1184, 8, "iq"),
 }
 
@@ -70,9 +70,9 @@ def float8s(values: Sequence[float]) -> Float8s:
     return Float8s(_packed(Float8s, values))
 
 
-def int8s(values: Sequence[int]) -> Int8s:
-    """``values`` as bigint[]."""
-    return Int8s(_packed(Int8s, values))
+def int4s(values: Sequence[int]) -> Int4s:
+    """``values`` as integer[]."""
+    return Int4s(_packed(Int4s, values))
 
 
 def timestamps(epoch_seconds: Sequence[int]) -> Timestamps:

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.types.json import Json
 
 from ingest_fn.model import STATISTICS, Change, Rows, Written
-from ingest_fn.postgres.arrays import float4s, float8s, int8s, timestamps
+from ingest_fn.postgres.arrays import float4s, float8s, int4s, timestamps
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.errors import explained, worth_repeating
 from ingest_fn.report import Report
@@ -140,9 +140,9 @@ def _changes(
     each = [keys[instance_id] for instance_id in rows.instance_ids]
     parameters: dict[str, Any] = {
         "hour": timestamps(rows.hour),
-        "instance": int8s([*chain.from_iterable(map(repeat, each, rows.counts))]),
+        "instance": int4s([*chain.from_iterable(map(repeat, each, rows.counts))]),
         "hours": timestamps(sorted(set(rows.hour))),
-        "instances": int8s(sorted(each)),
+        "instances": int4s(sorted(each)),
     }
     for statistic, values in zip(STATISTICS, rows.values, strict=True):
         parameters[statistic.column] = _PACK.get(statistic.column, float4s)(values)

@@ -1,0 +1,61 @@
+"""One GetMetricData call, on the client's side: stock botocore against the reader's hooks.
+
+``python -m benchmarks.decode``. 500 queries × 24 hours, answered at once; both ways go through the
+same botocore client, its signing, its connection and its error handling.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import boto3
+from botocore.config import Config
+
+from benchmarks.good_script import query
+from benchmarks.harness import WINDOW, ids, stage, table
+from ingest_fn.aws import Clients
+from ingest_fn.cloudwatch.metric_data import MetricData
+from ingest_fn.flow import Pace
+from ingest_fn.model import STATISTICS
+
+CALLS = 20
+
+
+def cpu_ms(work: Callable[[], object]) -> float:
+    """CPU milliseconds of one call of ``work``, this process's, over many."""
+    work()
+    begun = time.process_time()
+    for _ in range(CALLS):
+        work()
+    return (time.process_time() - begun) / CALLS * 1e3
+
+
+def results() -> str:
+    """Measure, and say it in a table."""
+    batch = ids(100)
+    with stage(service=0.0, wire=0.0) as at:
+        stock = boto3.client("cloudwatch", config=Config(retries={"mode": "adaptive"}))
+        queries = [
+            query(f"i{p}s{s}", id_, statistic)
+            for p, id_ in enumerate(batch)
+            for s, statistic in enumerate(STATISTICS)
+        ]
+        reader = MetricData(Clients(at.env["AWS_REGION"], 1).make("cloudwatch"), Pace(1e12))
+        figures = {
+            "stock botocore, its dicts untouched": cpu_ms(
+                lambda: stock.get_metric_data(
+                    MetricDataQueries=queries, StartTime=WINDOW.start, EndTime=WINDOW.end
+                )
+            ),
+            "this reader, readings made": cpu_ms(lambda: reader.fetch(batch, WINDOW)),
+        }
+    first = next(iter(figures.values()))
+    return table(
+        "500 queries × 24 hours|CPU ms/call|of stock",
+        *(f"{name}|{ms:.1f}|1/{first / ms:.1f}" for name, ms in figures.items()),
+    )
+
+
+if __name__ == "__main__":
+    print(results())

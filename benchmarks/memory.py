@@ -1,0 +1,62 @@
+"""Peak memory and CPU over the fleet's size, each size in a process of its own.
+
+``python -m benchmarks.memory [--instances 1000 10000 50000]``. The peak is the process's resident
+set, interpreter and libraries included; the run is a first load, where most is held at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+from benchmarks.harness import runner, stage, table
+
+UNITS_A_MB = 1024 if sys.platform == "linux" else 1024**2
+"""What ``ru_maxrss`` counts in: kilobytes on Linux, bytes on macOS."""
+
+
+def one(count: int) -> dict[str, float]:
+    """A run in this process: its peak in MB and its CPU in microseconds an instance."""
+    with runner(dict(os.environ), count) as run:
+        begun = time.process_time()
+        run()
+        cpu = time.process_time() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNITS_A_MB
+    return {"instances": count, "peak": peak, "cpu": cpu / count * 1e6}
+
+
+def results(counts: list[int]) -> str:
+    """Measure, and say it in a table."""
+    figures = []
+    with stage() as at:
+        for count in counts:
+            at.emptied()
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.memory", "--one", str(count)],
+                env={**os.environ, **at.env},
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            figures.append(json.loads(done.stdout))
+    first = figures[0]
+    return table(
+        "instances|peak MB|× the smallest|CPU µs/instance|× the smallest",
+        *(
+            f"{f['instances']:,}|{f['peak']:.0f}|{f['peak'] / first['peak']:.2f}"
+            f"|{f['cpu']:.0f}|{f['cpu'] / first['cpu']:.2f}"
+            for f in figures
+        ),
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--instances", type=int, nargs="+", default=[1_000, 5_000])
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    print(json.dumps(one(asked.one)) if asked.one else results(asked.instances))

@@ -1,0 +1,81 @@
+"""The CPU of one batch by stage, so that the next limit is seen: one thread, no delays.
+
+``python -m benchmarks.stages``. A hundred instances × 24 hours, already stored and unchanged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import orjson
+
+from benchmarks.harness import WINDOW, ids, stage, table
+from benchmarks.simulator import answer_of
+from benchmarks.store import begin
+from ingest_fn.aws import Clients
+from ingest_fn.cloudwatch.metric_data import MetricData, _Answers, _body
+from ingest_fn.cloudwatch.wire import GetMetricData
+from ingest_fn.flow import Pace
+from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.store import PostgresStore
+from ingest_fn.rows import make_rows, outcomes_of
+from ingest_fn.settings import database
+
+BATCH, BATCHES = 100, 40
+
+
+def cpu_us(work: Callable[[], object]) -> float:
+    """CPU microseconds an instance, this process's, over many batches."""
+    work()
+    begun = time.process_time()
+    for _ in range(BATCHES):
+        work()
+    return (time.process_time() - begun) / BATCHES / BATCH * 1e6
+
+
+def results() -> str:
+    """Measure, and say it in a table."""
+    batch = ids(BATCH)
+    with stage(service=0.0, wire=0.0) as at:
+        clients = Clients(at.env["AWS_REGION"], 1)
+        call, body = GetMetricData(clients.make("cloudwatch")), _body(batch, WINDOW, None)
+        encoded = answer_of(body)
+        page = orjson.loads(encoded)
+        readings = MetricData(clients.make("cloudwatch"), Pace(1e12)).fetch(batch, WINDOW).readings
+        rows = make_rows(readings)
+        begin(at.near_url, WINDOW)
+        login = login_for(database({"DATABASE_URL": at.near_url}), None)
+        with closing(PostgresStore(Connections(login), "us-east-1")) as store:
+            written = store.write(rows)
+
+            def merged() -> object:
+                answers = _Answers(batch, WINDOW)
+                answers.add(page)
+                return answers.fetched()
+
+            decoding = cpu_us(lambda: orjson.loads(encoded))
+            whole_call = cpu_us(lambda: call(body))
+            figures = {
+                "make the request": cpu_us(lambda: _body(batch, WINDOW, None)),
+                "botocore: sign, send, receive": whole_call - decoding,
+                "decode the answer": decoding,
+                "merge it into readings": cpu_us(merged),
+                "make rows": cpu_us(lambda: make_rows(readings)),
+                "pack and send to Postgres": cpu_us(lambda: store.write(rows)),
+                "account for each instance": cpu_us(
+                    lambda: list(outcomes_of(readings, rows, written))
+                ),
+            }
+    total = sum(figures.values())
+    return table(
+        "stage|CPU µs/instance|share",
+        *(f"{name}|{us:.1f}|{us / total:.0%}" for name, us in figures.items()),
+        f"together|{total:.1f}|100%",
+    )
+
+
+if __name__ == "__main__":
+    print(results())

@@ -1,0 +1,253 @@
+"""The store alone: first load, re-run and one new hour, against executemany and a row at a time.
+
+``python -m benchmarks.store [--instances 2000] [--history-days 30]``. WAL is what the server says
+it wrote; dead rows are counted before vacuum gets to them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import psycopg
+
+from benchmarks.harness import WINDOW, ids, postgres, table
+from ingest_fn.model import HOUR, STATISTICS, Api, Reading, Rows, Window
+from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.store import PostgresStore
+from ingest_fn.report import Report, Run
+from ingest_fn.rows import make_rows
+from ingest_fn.settings import database
+
+BATCH = 100
+
+WATCH = "benchmark"
+WAL = "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+DEAD = "SELECT sum(n_tup_upd + n_tup_del) FROM pg_stat_user_tables"
+OTHER_BACKENDS = f"""
+SELECT count(*) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND application_name <> '{WATCH}'
+"""
+SIZE = """
+SELECT sum(pg_relation_size(inhrelid) + pg_indexes_size(inhrelid))
+FROM pg_inherits WHERE inhparent = 'metrics'::regclass
+"""
+
+PLAIN = """
+DROP TABLE IF EXISTS plain;
+CREATE TABLE plain (
+    instance_id text, "timestamp" timestamptz, cpu_utilization double precision,
+    cpu_utilization_max double precision, sample_count double precision,
+    network_in double precision, network_out double precision,
+    PRIMARY KEY (instance_id, "timestamp")
+);
+"""
+UPSERT = """
+INSERT INTO plain VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (instance_id, "timestamp") DO UPDATE SET
+    cpu_utilization = excluded.cpu_utilization, cpu_utilization_max = excluded.cpu_utilization_max,
+    sample_count = excluded.sample_count, network_in = excluded.network_in,
+    network_out = excluded.network_out
+"""
+
+Write = Callable[[Rows], object]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one pass over all batches took and left behind; rows are those that were handed in."""
+
+    name: str
+    rows: int
+    new: int
+    seconds: float
+    wal: int
+    dead: int
+
+
+def batches(count: int, window: Window) -> list[Rows]:
+    """The rows of ``count`` instances, as a run would hand them over."""
+    return [
+        make_rows(_reading(id_, window) for id_ in ids(count)[first : first + BATCH])
+        for first in range(0, count, BATCH)
+    ]
+
+
+def _reading(instance_id: str, window: Window) -> Reading:
+    seed = zlib.crc32(instance_id.encode())
+    series = tuple(
+        {stamp: float((seed * 31 + stamp // 3600 * 7 + k) % 97) + 0.25 for stamp in window.stamps}
+        for k in range(len(STATISTICS))
+    )
+    return Reading(instance_id, series)
+
+
+def measured(
+    name: str,
+    url: str,
+    writer: Callable[[str], AbstractContextManager[Write]],
+    given: list[Rows],
+    new: int = 0,
+) -> Figure:
+    """Hand over all batches, one after the other; what was new is ``new`` rows."""
+    with psycopg.connect(url, autocommit=True, application_name=WATCH) as watch:
+        watch.execute("CHECKPOINT")
+        dead, wal = _value(watch, DEAD), _value(watch, WAL)
+        with writer(url) as write:
+            begun = time.perf_counter()
+            for rows in given:
+                write(rows)
+            seconds = time.perf_counter() - begun
+        while _value(watch, OTHER_BACKENDS):  # their counters arrive as they end
+            time.sleep(0.01)
+        wal = _value(watch, WAL) - wal
+        watch.execute("SELECT pg_stat_clear_snapshot()")
+        dead = _value(watch, DEAD) - dead
+    return Figure(name, sum(map(len, given)), new, seconds, wal, dead)
+
+
+def _value(connection: psycopg.Connection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+@contextmanager
+def this_store(url: str) -> Iterator[Write]:
+    """The product's store."""
+    with closing(_store(url)) as store:
+        yield store.write
+
+
+def _store(url: str) -> PostgresStore:
+    return PostgresStore(Connections(login_for(database({"DATABASE_URL": url}), None)), "us-east-1")
+
+
+def begin(url: str, window: Window) -> None:
+    """Make the partitions of ``window``."""
+    run = Run(
+        str(uuid4()), "cli", "us-east-1", window, dry_run=False, api=Api.SYNTHETIC, requested=0
+    )
+    with closing(_store(url)) as store:
+        store.begin(Report(run, 730))
+
+
+def plain_rows(rows: Rows) -> list[tuple[object, ...]]:
+    """The same rows as tuples, which the plain ways take."""
+    each = [i for i, n in zip(rows.instance_ids, rows.counts, strict=True) for _ in range(n)]
+    stamps = [datetime.fromtimestamp(hour, UTC) for hour in rows.hour]
+    return list(zip(each, stamps, *rows.values, strict=True))
+
+
+@contextmanager
+def one_statement_a_row(url: str) -> Iterator[Write]:
+    """An upsert a row, committed as a batch."""
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def write(rows: Rows) -> None:
+            with connection.transaction():
+                for row in plain_rows(rows):
+                    connection.execute(UPSERT, row)
+
+        yield write
+
+
+@contextmanager
+def executemany(url: str) -> Iterator[Write]:
+    """The way psycopg has for many rows: the same statement, pipelined."""
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def write(rows: Rows) -> None:
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.executemany(UPSERT, plain_rows(rows))
+
+        yield write
+
+
+def plain_passes(url: str, day: list[Rows]) -> Iterator[Figure]:
+    """First load and re-run the two plain ways; a statement a row on a fifth of the instances."""
+    for name, writer, given in (
+        ("a statement a row", one_statement_a_row, day[: max(1, len(day) // 5)]),
+        ("executemany", executemany, day),
+    ):
+        _do(url, PLAIN)
+        for kind in ("first load", "re-run"):
+            yield measured(f"{kind}, {name}", url, writer, given)
+
+
+def own_passes(url: str, day: list[Rows]) -> Iterator[Figure]:
+    """First load and re-run with this store."""
+    begin(url, WINDOW)
+    yield measured("first load, this store", url, this_store, day)
+    _do(url, "VACUUM")  # else the first to read a row marks it as committed, which is WAL too
+    yield measured("re-run, this store", url, this_store, day)
+
+
+def new_hour(url: str, day: list[Rows], instances: int, history_days: int) -> Figure:
+    """The hourly run: all but the newest hour of the window, and a month before it, are there."""
+    _do(url, "TRUNCATE metrics")
+    history = Window(WINDOW.end - history_days * 24 * HOUR, WINDOW.end - HOUR)
+    begin(url, history)
+    with this_store(url) as write:
+        for start in range(0, history.hours, 24):
+            first = history.start + start * HOUR
+            for rows in batches(instances, Window(first, min(first + 24 * HOUR, history.end))):
+                write(rows)
+    _do(url, "VACUUM ANALYZE")
+    name = f"one new hour after {history_days} days, this store"
+    return measured(name, url, this_store, day, new=instances)
+
+
+def results(instances: int, history_days: int) -> str:
+    """Measure, and say it in a table and a sentence."""
+    day = batches(instances, WINDOW)
+    with postgres() as url:
+        figures = [*plain_passes(url, day), *own_passes(url, day)]
+        size = _bytes_a_row(url)
+        hour = new_hour(url, day, instances, history_days)
+        size_of_history = _bytes_a_row(url)
+    base = {f.name.split(",")[0]: f for f in figures if f.name.endswith("executemany")}
+    lines = table(
+        "pass, way|rows/s|× executemany|WAL bytes/row|dead rows/row",
+        *(
+            f"{f.name}|{f.rows / f.seconds:,.0f}|{_ratio(f, base)}"
+            f"|{f.wal / f.rows:,.1f}|{f.dead / f.rows:.2f}"
+            for f in (*figures, hour)
+        ),
+    )
+    return (
+        f"{lines}\n\nA stored row takes {size:.1f} bytes after the first load of a day and "
+        f"{size_of_history:.1f} in {history_days} days of history, index included. The new hour "
+        f"writes {hour.wal / hour.new:,.0f} bytes of WAL for each new row, which is "
+        f"{hour.wal / hour.rows:,.1f} for each row of the window that was checked."
+    )
+
+
+def _ratio(figure: Figure, base: dict[str, Figure]) -> str:
+    other = base.get(figure.name.split(",")[0])
+    return f"{figure.rows / figure.seconds / (other.rows / other.seconds):.1f}" if other else ""
+
+
+def _do(url: str, statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statements)
+
+
+def _bytes_a_row(url: str) -> float:
+    with psycopg.connect(url) as connection:
+        rows = _value(connection, "SELECT count(*) FROM metrics")
+        return _value(connection, SIZE) / rows
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--instances", type=int, default=1_000)
+    parser.add_argument("--history-days", type=int, default=30)
+    asked = parser.parse_args()
+    print(results(asked.instances, asked.history_days))
