@@ -1,0 +1,108 @@
+"""Cold start: the built artifact's init under AWS's runtime emulator, against the obvious one.
+
+``python -m benchmarks.cold_start`` (after ``make .venv-sam/.ready``). The obvious one is what a
+plain package ships: the same libraries whole and without .pyc files, all imported and both clients
+made as the module loads. /var/task and /opt are read-only, so nothing compiled is kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from benchmarks.harness import table
+from tests.lambda_runtime import ROOT, Artifact, built, running
+
+ROUNDS = 7
+ENVIRONMENT = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "benchmark",
+    "AWS_SECRET_ACCESS_KEY": "benchmark",
+    "POWERTOOLS_METRICS_NAMESPACE": "benchmark",
+    "POWERTOOLS_SERVICE_NAME": "benchmark",
+}
+OBVIOUS = """
+import json
+import os
+
+import boto3
+import psycopg
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities import parameters
+from psycopg_pool import ConnectionPool
+
+logger = Logger()
+metrics = Metrics()
+cloudwatch = boto3.client("cloudwatch")
+ssm = boto3.client("ssm")
+
+
+def lambda_handler(event, context):
+    return {}
+"""
+
+
+def plain_package(folder: Path, artifact: Artifact) -> list[Path]:
+    """The obvious handler beside its libraries, as ``pip install --target`` leaves them."""
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
+            *("--no-deps", "--no-compile", "--require-hashes", "--only-binary=:all:"),
+            f"--python-version={artifact.version}",
+            f"--target={folder}",
+            f"--requirement={ROOT / 'layers' / 'dependencies' / 'requirements.txt'}",
+        ],
+        check=True,
+    )
+    (folder / "obvious.py").write_text(OBVIOUS)
+    return [folder]
+
+
+def without_bytecode(folder: Path, path: list[Path]) -> list[Path]:
+    """The same folders without their .pyc files."""
+    copies = []
+    for number, source in enumerate(path):
+        copy = folder / str(number)
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        copies.append(copy)
+    return copies
+
+
+def init_ms(artifact: Artifact, path: list[Path], handler: str, folder: Path) -> float:
+    """The init phase of one cold start."""
+    with running(artifact, folder / "log", ENVIRONMENT, handler=handler, path=path) as function:
+        function.invoke({"cold": "start"})
+        return function.init_ms()
+
+
+def results() -> str:
+    """Measure the ways in turn, several times, and say their medians in a table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        artifact = built(folder)
+        own = [artifact.folder / "IngestFunction", *artifact.path_of("DependencyLayer")]
+        ours, obvious = "ingest_fn.app.lambda_handler", "obvious.lambda_handler"
+        ways = {
+            "obvious imports, plain package": (plain_package(folder / "plain", artifact), obvious),
+            "this function, not precompiled": (without_bytecode(folder / "bare", own), ours),
+            "this function, as built": (own, ours),
+        }
+        measured: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(ROUNDS):
+            for way, (path, handler) in ways.items():
+                measured[way].append(init_ms(artifact, path, handler, folder))
+    medians = {way: median(times) for way, times in measured.items()}
+    base = next(iter(medians.values()))
+    return table(
+        "cold start|init, ms|of the obvious",
+        *(f"{way}|{ms:.0f}|{ms / base:.2f}" for way, ms in medians.items()),
+    )
+
+
+if __name__ == "__main__":
+    print(results())
