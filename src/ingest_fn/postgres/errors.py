@@ -12,6 +12,21 @@ from psycopg import errors as pg
 from ingest_fn.errors import ConfigurationError, SchemaError, StoreError, StoreUnreachableError
 
 _MIGRATE = "Bring the schema up to date: python -m ingest_fn migrate"
+_NOT_THERE = (
+    "Check that it runs, that host and port are right, and that a security group lets this in."
+)
+_UNTRUSTED = (
+    "DATABASE_HOST must be a name in the server's certificate and DATABASE_SSLROOTCERT a file with "
+    "the authority that signed it."
+)
+_MENDS = {
+    "certificate": _UNTRUSTED,
+    "SSL": "The server takes no TLS. Turn it on there; DATABASE_SSLMODE=disable does without it.",
+    "authentication failed": "Check the user, and that its password or secret is the current one.",
+    "no pg_hba.conf entry": "The server lets this user, database or address in by no rule.",
+}
+"""By a few words of libpq's: what they call for. The first that fits counts."""
+
 _SCHEMA = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InvalidSchemaName)
 _LOST = (pg.OperationalError, pg.InterfaceError)
 
@@ -42,10 +57,9 @@ def worth_repeating(error: psycopg.Error) -> bool:
 def unreachable(error: psycopg.Error, kwargs: Mapping[str, Any]) -> StoreUnreachableError:
     """No connection could be made. libpq's message names host, port and cause, never a password."""
     where = f"{kwargs.get('host', 'the local socket')}:{kwargs.get('port', 5432)}"
-    return StoreUnreachableError(
-        f"Cannot connect to Postgres at {where}: {_first_line(error)}.",
-        "Check that it runs, that host and port are right, and that a security group lets this in.",
-    )
+    said = _first_line(error)
+    mend = next((mend for words, mend in _MENDS.items() if words in said), _NOT_THERE)
+    return StoreUnreachableError(f"Cannot connect to Postgres at {where}: {said}.", mend)
 
 
 def _first_line(error: psycopg.Error) -> str:
