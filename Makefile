@@ -3,21 +3,23 @@
 
 PYTHON ?= python3
 ARGS ?=
+ARCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
 # Complete locks need no resolver, and an older pip's trips over extras that are pinned without them.
 # Byte-code is left to the first import of what is imported at all: a third off the wait.
 PIP_INSTALL := -m pip install --disable-pip-version-check --no-input --no-deps --no-compile -qq
-COMPILE := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
-	--generate-hashes --custom-compile-command "make lock" $(ARGS)
+UV_COMPILE := $(BIN)/uv pip compile --no-config --quiet --generate-hashes --custom-compile-command "make lock" $(ARGS)
+COMPILE := $(UV_COMPILE) --universal --python-version 3.11
+COMPILE_FOR_LAMBDA := $(UV_COMPILE) --no-annotate --python-platform linux --python-version 3.13
 
 # Else nothing of .venv would ever be compiled, and each command would start seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run psql test test-full check fix bench bench-full lock clean
+.PHONY: help setup run psql test test-full check fix build sam-local bench bench-full lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,8 +51,8 @@ run: setup ## The whole path on this machine: a synthetic fleet, the real handle
 psql: setup ## Look at what `make run` stored
 	@$(BIN)/python -m ingest_fn.local psql $(ARGS)
 
-test: setup ## Run the tests that need nothing but this folder
-	$(BIN)/pytest tests/unit tests/integration tests/cli $(ARGS)
+test: setup .venv-sam/.ready .venv-checkov/.ready ## Run the tests that need nothing but this folder
+	$(BIN)/pytest tests/unit tests/integration tests/cli tests/template tests/artifact $(ARGS)
 
 test-full: test ## The same, then the tests that need PgBouncer, a TLS server or Docker
 	$(BIN)/pytest tests/system $(ARGS)
@@ -66,10 +68,23 @@ fix: setup ## Mend what the linter and the formatter can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup ## Measure speed, memory and what is written, as ratios (a minute)
+build: .venv-sam/.ready ## Build for Lambda into .aws-sam/build (ARCH=arm64 or x86_64 for one alone)
+	SAM_CLI_TELEMETRY=0 ARCH=$(ARCH) .venv-sam/bin/sam build $(ARGS)
+
+sam-local: .venv-sam/.ready ## Run every sample event by `sam local invoke`, where Docker is at hand
+	@docker info >/dev/null 2>&1 || { \
+		echo "No Docker engine answers, and sam local needs one: install and start Docker." >&2; \
+		exit 1; }
+	$(MAKE) build
+	@for event in events/*.json; do \
+		echo "$$event"; \
+		.venv-sam/bin/sam local invoke IngestFunction --event "$$event" --env-vars .local/sam.json $(ARGS) || exit 1; \
+	done
+
+bench: setup .venv-sam/.ready ## Measure speed, memory and what is written, as ratios (a minute)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-full: setup ## The same for fleets of up to 50,000 instances, into benchmarks/RESULTS.md
+bench-full: setup .venv-sam/.ready ## The same for fleets of up to 50,000 instances, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --full --keep benchmarks/RESULTS.md $(ARGS)
 
 lock: setup ## Pin what pyproject.toml asks for (ARGS=--upgrade takes the newest)
@@ -77,6 +92,9 @@ lock: setup ## Pin what pyproject.toml asks for (ARGS=--upgrade takes the newest
 	$(COMPILE) --output-file requirements-dev.txt pyproject.toml --all-extras --group dev
 	$(COMPILE) --output-file requirements-sam.txt --group sam
 	$(COMPILE) --output-file requirements-checkov.txt --group checkov
+	echo awslambdaric | $(COMPILE) --no-annotate --output-file requirements-runtime.txt -
+	$(COMPILE_FOR_LAMBDA) -c requirements.txt --output-file layers/dependencies/requirements.txt pyproject.toml
+	printf 'alembic\nsqlalchemy\n' | $(COMPILE_FOR_LAMBDA) -c requirements-dev.txt --output-file layers/migration/requirements.txt -
 
 clean: ## Remove all that make has made, the database of `make run` included
 	rm -rf .venv .venv-* .local .aws-sam .hypothesis .import_linter_cache .*_cache

@@ -105,7 +105,7 @@ class Lambda:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def init_ms(self) -> float:
-        """What the init phase took. (The REPORT line's own figure means nothing here.)"""
+        """What the init phase took. The REPORT line's own figure means nothing here."""
         found = _INIT.search(self.log_file.read_text())
         assert found, self.log_file.read_text()
         return float(found[1])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from threading import Lock
+from typing import Any, Self
 
 import botocore.session
 from botocore.config import Config
@@ -41,11 +42,18 @@ _NO_CREDENTIALS = (
 _LOG_IN = "Log in (aws sso login) or set AWS_PROFILE; check with aws sts get-caller-identity."
 
 
+_CREATING = Lock()
+"""botocore's sessions may not make two clients at the same time."""
+
+
 class Clients:
     """One botocore session for all clients: a second one would load every model again."""
 
-    def __init__(self, region: str, calls_in_flight: int) -> None:
-        self.session = botocore.session.get_session()
+    def __init__(
+        self, region: str, calls_in_flight: int, session: botocore.session.Session | None = None
+    ) -> None:
+        self.session = session or botocore.session.get_session()
+        self._calls_in_flight = calls_in_flight
         self._config = Config(
             region_name=region,
             connect_timeout=3,
@@ -54,9 +62,14 @@ class Clients:
             retries={"mode": "adaptive", "total_max_attempts": 6},
         )
 
+    def elsewhere(self, region: str, session: botocore.session.Session | None = None) -> Self:
+        """The same for another Region, and for another account where ``session`` is its own."""
+        return type(self)(region, self._calls_in_flight, session or self.session)
+
     def make(self, service: str) -> Any:
         """A client. Its calls time out after 15 s and are tried six times, throttling included."""
-        return self.session.create_client(service, config=self._config)
+        with _CREATING:
+            return self.session.create_client(service, config=self._config)
 
 
 def explained(error: Exception, action: str) -> IngestError:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
+from ingest_fn.accounts import Accounts
 from ingest_fn.aws import Clients
 from ingest_fn.cloudwatch import reader
-from ingest_fn.errors import ConfigurationError
-from ingest_fn.event import parse_event
+from ingest_fn.errors import ConfigurationError, IngestError
+from ingest_fn.event import Request, parse_event
 from ingest_fn.flow import Pace
 from ingest_fn.ingest import Observer, run
-from ingest_fn.model import InstanceOutcome
+from ingest_fn.instances import target_ids
+from ingest_fn.model import Api, InstanceOutcome, Outcome
 from ingest_fn.plan import make_plan
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
@@ -20,6 +23,7 @@ from ingest_fn.postgres.store import PostgresStore
 from ingest_fn.report import Report, Run
 from ingest_fn.settings import Settings
 from ingest_fn.ssm import read_instance_ids
+from ingest_fn.target import Target
 
 
 class Silent:
@@ -38,9 +42,9 @@ class Ingester:
     def __init__(self, env: Mapping[str, str]) -> None:
         """Read the settings of ``env``; nothing is contacted. Raises ConfigurationError."""
         self._settings = settings = Settings.from_env(env)
-        self._clients = Clients(settings.region, settings.calls_in_flight)
-        login = login_for(settings.database, settings.region)
-        self._store = PostgresStore(Connections(login), settings.region, settings.retention_months)
+        self._home = Clients(settings.region, settings.calls_in_flight)
+        self._accounts = Accounts(self._home)
+        self._connections = Connections(login_for(settings.database, settings.region))
 
     def ingest(
         self,
@@ -61,33 +65,77 @@ class Ingester:
         """
         settings = self._settings
         request = parse_event(event, now=now, lookback_hours=settings.lookback_hours)
+        identity = Run(
+            run_id=str(uuid4()),
+            trigger=trigger or request.trigger,
+            region=request.target.region if request.target else settings.region,
+            window=request.window,
+            dry_run=request.dry_run,
+            api=settings.api or Api.METRIC_DATA,
+            requested=0,
+            account_id=request.target.account_id if request.target else None,
+            part=request.part,
+        )
+        store = self._store(identity)
+        try:
+            clients, ids = self._chosen(request, default_ids)
+        except IngestError as error:
+            if request.target is not None:
+                self._keep_refusal(store, identity, request.target, error)
+            raise
         plan = make_plan(
-            request.instance_ids or default_ids or self._parameter_ids(),
+            ids,
             request.window,
-            api=settings.api,
+            # The free requests that GetMetricStatistics is taken for are one million for all
+            # accounts of an organisation together, not for each.
+            api=settings.api or (Api.METRIC_DATA if request.target else None),
             runs_a_month=settings.runs_a_month,
             workers=settings.calls_in_flight,
             now=now,
             datapoints_a_second=settings.datapoints_a_second,
         )
-        identity = Run(
-            run_id=str(uuid4()),
-            trigger=trigger or request.trigger,
-            region=settings.region,
-            window=request.window,
-            dry_run=request.dry_run,
-            api=plan.api,
-            requested=len(plan.instance_ids),
-        )
+        share = request.part.quota_share if request.part else 1
+        pace = Pace(plan.datapoints_a_second * share)
         return run(
-            Report(identity, settings.runs_a_month),
+            Report(replace(identity, api=plan.api, requested=len(ids)), settings.runs_a_month),
             plan,
-            reader(plan.api, self._clients.make("cloudwatch"), Pace(plan.datapoints_a_second)),
-            self._store,
+            reader(plan.api, clients.make("cloudwatch"), pace),
+            store,
             observer or Silent(),
             workers=settings.calls_in_flight,
             time_left=time_left,
         )
+
+    def _store(self, identity: Run) -> PostgresStore:
+        return PostgresStore(
+            self._connections,
+            identity.region,
+            self._settings.retention_months,
+            identity.account_id,
+        )
+
+    def _chosen(
+        self, request: Request, default_ids: tuple[str, ...] | None
+    ) -> tuple[Clients, Sequence[str]]:
+        """Where to read, and which instances."""
+        if request.target is not None:
+            clients = self._accounts.clients(request.target)
+            return clients, target_ids(request.target, clients)
+        return self._home, request.instance_ids or default_ids or self._parameter_ids()
+
+    def _keep_refusal(
+        self, store: PostgresStore, identity: Run, target: Target, error: IngestError
+    ) -> None:
+        """A line in the ledger for a target of which nothing could be read."""
+        if identity.dry_run:
+            return
+        ids = target.slice.of(target.instance_ids)
+        report = Report(replace(identity, requested=len(ids)), self._settings.runs_a_month)
+        lines = [InstanceOutcome(id_, Outcome.FAILED, reason=error.message) for id_ in ids]
+        report.add(lines, calls=0, metrics_billed=0)
+        report.error = str(error)
+        store.begin(report)
+        store.finish(report)
 
     def _parameter_ids(self) -> Sequence[str]:
         name = self._settings.instance_ids_parameter
@@ -97,8 +145,8 @@ class Ingester:
                 "Set it to the name of an SSM parameter, put instance_ids into the event, "
                 "or, on the command line, set AWS_INSTANCE_IDS.",
             )
-        return read_instance_ids(self._clients.make("ssm"), name)
+        return read_instance_ids(self._home.make("ssm"), name)
 
     def close(self) -> None:
         """Close the database connections."""
-        self._store.close()
+        self._connections.close()

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from textwrap import shorten
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
-from ingest_fn.errors import ConfigurationError, EventError
-from ingest_fn.instance_ids import checked_ids
-from ingest_fn.model import HOUR, Request, Window, zulu
-
-RETENTION = timedelta(days=455)
-"""How long CloudWatch keeps hourly datapoints (GetMetricStatistics API reference)."""
-
-MAX_LOOKBACK_HOURS = RETENTION // HOUR
+from ingest_fn import given
+from ingest_fn.errors import EventError
+from ingest_fn.model import Part, Window
+from ingest_fn.target import WHAT, Target, ids_of, parse_target
+from ingest_fn.window import LOOKBACK, window_of
 
 _KEYS = {
-    "scheduled_time": "an ISO 8601 time with its offset, as in 2026-11-23T10:15:00Z",
+    "scheduled_time": given.MOMENT,
     "instance_ids": "a list of EC2 instance ids",
-    "lookback_hours": f"a whole number of hours from 1 to {MAX_LOOKBACK_HOURS}",
-    "start": "an ISO 8601 time with its offset, as in 2026-11-01T00:00:00Z",
-    "end": "an ISO 8601 time with its offset, as in 2026-11-02T00:00:00Z",
+    "target": WHAT,
+    "lookback_hours": LOOKBACK,
+    "start": given.MOMENT,
+    "end": given.MOMENT,
     "dry_run": "true or false",
+    "part_of": "run_id (a UUID), part (a whole number) and quota_share (over 0, at most 1)",
 }
+_PART_KEYS = ("run_id", "part", "quota_share")
+_MAX_PARTS = 1_000_000
 _CONSOLE_TEMPLATE = {"key1", "key2", "key3"}
 _ENVELOPE = {
     "version",
@@ -38,6 +40,22 @@ _ENVELOPE = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one event asks for.
+
+    The instances are ``instance_ids`` or those of ``target``; where both are None, the SSM
+    parameter names them. ``part`` is set where a fan-out sent the event.
+    """
+
+    window: Window
+    instance_ids: tuple[str, ...] | None
+    dry_run: bool
+    trigger: str
+    target: Target | None = None
+    part: Part | None = None
+
+
 def parse_event(event: object, *, now: datetime, lookback_hours: int) -> Request:
     """The request that ``event`` makes at ``now`` (aware), as the README's event table says.
 
@@ -46,24 +64,45 @@ def parse_event(event: object, *, now: datetime, lookback_hours: int) -> Request
     """
     if not isinstance(event, Mapping):
         raise EventError(
-            f"The event is {_shown(event)}, not a JSON object.",
+            f"The event is {given.shown(event)}, not a JSON object.",
             'Send {} for the configured instances, or see the README under "Events".',
         )
     keys, time, trigger = _unwrapped(event)
-    for key in keys:
-        if key not in _KEYS:
-            raise EventError(
-                f"The event has an unknown key {key!r}.", f"It takes {', '.join(_KEYS)}."
-            )
+    given.known_keys("The event", keys, _KEYS)
+    if "instance_ids" in keys and "target" in keys:
+        raise EventError(
+            "The event has instance_ids beside target.", "Put the instance_ids into the target."
+        )
     if time is None and "scheduled_time" in keys:
-        time, trigger = _time(keys, "scheduled_time"), "schedule"
-    ids = keys.get("instance_ids")
+        time = given.moment("scheduled_time", keys["scheduled_time"])
+        trigger = "schedule"
+    part = _part(keys["part_of"]) if "part_of" in keys else None
     return Request(
-        window=_window(keys, time, now, lookback_hours),
-        instance_ids=None if ids is None else _instance_ids(ids),
-        dry_run=_flag(keys, "dry_run"),
-        trigger=trigger,
+        window=window_of(keys, time, now, lookback_hours),
+        instance_ids=_instance_ids(keys.get("instance_ids")),
+        dry_run=given.flag("dry_run", keys.get("dry_run", False)),
+        trigger=trigger if part is None else "fan-out",
+        target=parse_target(keys["target"]) if "target" in keys else None,
+        part=part,
     )
+
+
+def _instance_ids(value: object) -> tuple[str, ...] | None:
+    return None if value is None else ids_of(value, "instance_ids")
+
+
+def _part(value: object) -> Part:
+    takes = _KEYS["part_of"]
+    keys = given.mapping("part_of", value, takes)
+    given.known_keys("part_of", keys, _PART_KEYS)
+    run_id, share = keys.get("run_id"), keys.get("quota_share", 1)
+    number = given.whole("part_of.part", keys.get("part"), 0, _MAX_PARTS, takes)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        raise given.refused("part_of.quota_share", share, takes)
+    try:
+        return Part(str(UUID(run_id if isinstance(run_id, str) else "")), number, share)
+    except ValueError as error:
+        raise given.refused("part_of.run_id", run_id, takes) from error
 
 
 def _unwrapped(event: Mapping[str, object]) -> tuple[Mapping[str, object], datetime | None, str]:
@@ -74,100 +113,13 @@ def _unwrapped(event: Mapping[str, object]) -> tuple[Mapping[str, object], datet
         return event, None, "manual"
     if "time" not in event:
         raise EventError("The EventBridge envelope has no time.", "Send the envelope whole.")
+    takes = "a JSON object, or one in a string"
     detail = event.get("detail") or {}
     if isinstance(detail, str):
         try:
             detail = json.loads(detail)
         except ValueError as error:
-            raise _refused("detail", detail, "a JSON object, or one in a string") from error
-    if not isinstance(detail, Mapping):
-        raise _refused("detail", detail, "a JSON object, or one in a string")
+            raise given.refused("detail", detail, takes) from error
+    detail = given.mapping("detail", detail, takes)
     own = {key: value for key, value in event.items() if key not in _ENVELOPE}
-    return {**detail, **own}, _time(event, "time"), "schedule"
-
-
-def _window(
-    keys: Mapping[str, object], time: datetime | None, now: datetime, lookback_hours: int
-) -> Window:
-    reference = time or now
-    if "start" in keys or "end" in keys:
-        if "lookback_hours" in keys:
-            raise EventError(
-                "The event has lookback_hours beside start and end.",
-                "Give either how far to look back, or where to start and end.",
-            )
-        for key in ("start", "end"):
-            if key not in keys:
-                raise EventError(f"The event has no {key}.", "start and end go together.")
-        end_key = "end"
-        start, end = (_floor(_time(keys, key)) for key in ("start", "end"))
-    else:
-        end_key = "scheduled_time" if "scheduled_time" in keys else "time"
-        end = _floor(reference)
-        start = end - _lookback(keys, lookback_hours) * HOUR
-    if start >= end:
-        raise EventError(
-            f"start {zulu(start)} is not before end {zulu(end)} (both count from the whole hour).",
-            "Give a start at least one hour before the end.",
-        )
-    if end > _floor(now):
-        raise EventError(
-            f"{end_key} {zulu(end)} lies in the future: the last closed hour ended {zulu(now)}.",
-            "Only closed hours are read; give an earlier one.",
-        )
-    if start < _floor(reference) - RETENTION:
-        raise EventError(
-            f"start {zulu(start)} is more than {RETENTION.days} days back.",
-            "CloudWatch keeps hourly datapoints no longer; give a later one.",
-        )
-    return Window(start, end)
-
-
-def _floor(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def _time(keys: Mapping[str, object], key: str) -> datetime:
-    value, takes = keys[key], _KEYS.get(key, _KEYS["scheduled_time"])
-    if not isinstance(value, str):
-        raise _refused(key, value, takes)
-    try:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise _refused(key, value, takes) from error
-    raise _refused(key, value, takes)
-
-
-def _lookback(keys: Mapping[str, object], default: int) -> int:
-    value = keys.get("lookback_hours", default)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _refused("lookback_hours", value, _KEYS["lookback_hours"])
-    if not 1 <= value <= MAX_LOOKBACK_HOURS:
-        raise _refused("lookback_hours", value, _KEYS["lookback_hours"])
-    return value
-
-
-def _instance_ids(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise _refused("instance_ids", value, _KEYS["instance_ids"])
-    try:
-        return checked_ids(value, where="instance_ids")
-    except ConfigurationError as error:
-        raise EventError(error.message, error.mend) from error
-
-
-def _flag(keys: Mapping[str, object], key: str) -> bool:
-    value = keys.get(key, False)
-    if not isinstance(value, bool):
-        raise _refused(key, value, _KEYS[key])
-    return value
-
-
-def _refused(key: str, value: object, takes: str) -> EventError:
-    return EventError(f"{key} is {_shown(value)}.", f"It takes {takes}.")
-
-
-def _shown(value: object) -> str:
-    return shorten(json.dumps(value, default=repr), 80, placeholder="...")
+    return {**detail, **own}, given.moment("time", event["time"]), "schedule"

@@ -1,4 +1,4 @@
-"""The shapes that travel down the pipeline: request, reading, rows, outcome.
+"""The shapes that travel down the pipeline: window, reading, rows, outcome.
 
 All times are UTC. Inside the pipeline an hour is the epoch second at which it starts, because
 CloudWatch speaks in those and a million datetimes are slow; the edges convert.
@@ -60,13 +60,16 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What one event asks for. ``instance_ids`` is None where the SSM parameter names them."""
+class Part:
+    """The place of one run in a fan-out: part ``number`` of ``run_id``.
 
-    window: Window
-    instance_ids: tuple[str, ...] | None
-    dry_run: bool
-    trigger: str
+    ``quota_share`` is the part of CloudWatch's quota that it may use: its neighbours in the same
+    account and Region use the rest.
+    """
+
+    run_id: str
+    number: int
+    quota_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

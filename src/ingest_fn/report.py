@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest_fn.model import Api, InstanceOutcome, Outcome, Window, zulu
+from ingest_fn.model import Api, InstanceOutcome, Outcome, Part, Window, zulu
 from ingest_fn.pricing import run_cost
 
 MAX_FAILURES_LISTED = 500
@@ -24,6 +24,9 @@ class Run:
     dry_run: bool
     api: Api
     requested: int
+    account_id: str | None = None
+    """None: the function's own."""
+    part: Part | None = None
 
 
 @dataclass(slots=True)
@@ -70,7 +73,7 @@ class Report:
     @property
     def status(self) -> str:
         """``ok``, ``partial`` where something is missing, ``failed`` where everything is."""
-        if not self.incomplete:
+        if not self.incomplete and self.error is None:
             return "ok"
         return "partial" if self.stored_any else "failed"
 
@@ -97,6 +100,8 @@ class Report:
             "status": self.status,
             "run_id": self.run.run_id,
             "trigger": self.run.trigger,
+            "account_id": self.run.account_id,
+            "region": self.run.region,
             "dry_run": self.run.dry_run,
             "window": {"start": zulu(window.start), "end": zulu(window.end)},
             "instances": {

@@ -7,6 +7,7 @@ from io import StringIO
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -21,8 +22,9 @@ def upgrade(login: Login, *, owner: str | None = None) -> tuple[str | None, str 
     """Run the missing revisions; the revision before and after (None: an empty database).
 
     ``owner`` is the role that is to own what they make, where it is not the one that logs in. One
-    transaction: all of it or nothing. Raises StoreUnreachableError where no connection can be
-    made, StoreError where a step is refused.
+    transaction: all of it or nothing. A schema newer than this code is left as it is: revisions
+    only add, and a deployment that is rolled back must find its way. Raises StoreUnreachableError
+    where no connection can be made, StoreError where a step is refused.
     """
     connection = connect(login)
     if owner is not None:
@@ -32,6 +34,8 @@ def upgrade(login: Login, *, owner: str | None = None) -> tuple[str | None, str 
     with explained(), engine.begin() as session:
         before = _revision(session)
         config = _config()
+        if before is not None and not _known(config, before):
+            return before, before
         config.attributes["connection"] = session
         try:
             command.upgrade(config, "head")
@@ -52,6 +56,11 @@ def _config(output_buffer: StringIO | None = None) -> Config:
     config.set_main_option("script_location", "ingest_fn:migrations")
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _known(config: Config, revision: str) -> bool:
+    revisions = ScriptDirectory.from_config(config).walk_revisions()
+    return revision in {script.revision for script in revisions}
 
 
 def _revision(session: Connection) -> str | None:

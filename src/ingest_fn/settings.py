@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from ingest_fn.errors import ConfigurationError
-from ingest_fn.event import MAX_LOOKBACK_HOURS
 from ingest_fn.model import Api
 from ingest_fn.pricing import HOURLY_RUNS_A_MONTH
+from ingest_fn.window import MAX_LOOKBACK_HOURS
+
+VERIFIED = "verify-full"
+"""The sslmode that trusts only the right server of the right name."""
 
 DATABASE_VARIABLES = ("DATABASE_URL", "DATABASE_HOST")
 """Either of these says which database to use."""
@@ -27,7 +30,7 @@ class Database:
     auth: str | None
     secret_arn: str | None
     sslmode: str
-    sslrootcert: str
+    sslrootcert: str | None
 
     def __repr__(self) -> str:
         """Without the URL, which may hold a password."""
@@ -66,6 +69,30 @@ class Settings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """What the environment decides of a fan-out over accounts and Regions."""
+
+    targets_parameter: str
+    max_instances_per_part: int
+    max_parts_at_once: int
+
+
+def fan_out(env: Mapping[str, str]) -> FanOut:
+    """The part of the settings that planner and summary need. Raises ConfigurationError."""
+    name = env.get("TARGETS_PARAMETER")
+    if not name:
+        raise ConfigurationError(
+            "TARGETS_PARAMETER is not set.",
+            "Set it to the SSM parameter that holds the targets, or to a path that ends in /.",
+        )
+    return FanOut(
+        targets_parameter=name,
+        max_instances_per_part=_whole(env, "MAX_INSTANCES_PER_PART", 50_000, 1, 1_000_000),
+        max_parts_at_once=_whole(env, "MAX_PARTS_AT_ONCE", 10, 1, 1_000),
+    )
+
+
 def region_of(env: Mapping[str, str]) -> str:
     """The Region to ask. Raises ConfigurationError where none is set."""
     region = env.get("AWS_REGION")
@@ -87,6 +114,7 @@ def database(env: Mapping[str, str]) -> Database:
         )
     auth, secret_arn = env.get("DATABASE_AUTH") or None, env.get("DATABASE_SECRET_ARN") or None
     user = env.get("DATABASE_USER") or None
+    sslmode = env.get("DATABASE_SSLMODE") or VERIFIED
     if url is None:
         if auth not in {"secret", "iam"}:
             raise _refused("DATABASE_AUTH", auth or "", "secret or iam")
@@ -108,8 +136,9 @@ def database(env: Mapping[str, str]) -> Database:
         user=user,
         auth=auth,
         secret_arn=secret_arn,
-        sslmode=env.get("DATABASE_SSLMODE") or "verify-full",
-        sslrootcert=env.get("DATABASE_SSLROOTCERT") or "system",
+        sslmode=sslmode,
+        # libpq takes the system's authorities for nothing less than verify-full.
+        sslrootcert=env.get("DATABASE_SSLROOTCERT") or (sslmode == VERIFIED and "system") or None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -17,19 +18,24 @@ SERVICE = "ingest_fn"
 
 
 @contextmanager
-def recorded(request_id: str) -> Iterator[Callable[[Report], None]]:
+def recorded(request_id: str, service: str = SERVICE) -> Iterator[Callable[[Report], None]]:
     """Log and measure the run inside, whole or not. Hand the report to what this yields.
+
+    ``service`` is the dimension of the metrics, a fan-out's own, lest its parts count twice;
+    POWERTOOLS_SERVICE_NAME wins over it.
 
     An error passes through after its line is logged: one line, ids and reasons, no secret.
     """
-    logger = Logger(service=SERVICE)
+    service = os.environ.get("POWERTOOLS_SERVICE_NAME") or service
+    logger = Logger(service=service)
     logger.append_keys(function_request_id=request_id)
     begun = monotonic()
 
     def record(report: Report) -> None:
-        level = logger.warning if report.incomplete else logger.info
+        level = logger.info if report.status == "ok" else logger.warning
         level("run finished", extra=report.as_dict() | {"error": report.error})
-        _emit(report, monotonic() - begun)
+        if not report.run.dry_run:  # which would hide that no run has stored anything for hours
+            _emit(report, monotonic() - begun, service)
 
     try:
         yield record
@@ -41,8 +47,8 @@ def recorded(request_id: str) -> Iterator[Callable[[Report], None]]:
         raise
 
 
-def _emit(report: Report, seconds: float) -> None:
-    metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+def _emit(report: Report, seconds: float, service: str) -> None:
+    metrics = Metrics(namespace=NAMESPACE, service=service)
     for outcome, count in report.outcomes.items():
         metrics.add_metric(f"Instances{outcome.value.capitalize()}", MetricUnit.Count, count)
     metrics.add_metric("RowsInserted", MetricUnit.Count, report.inserted)
@@ -51,7 +57,7 @@ def _emit(report: Report, seconds: float) -> None:
     metrics.add_metric("MetricsBilled", MetricUnit.Count, report.metrics_billed)
     metrics.add_metric("EstimatedCostUsd", MetricUnit.NoUnit, report.estimated_cost_usd)
     metrics.add_metric("RunDuration", MetricUnit.Seconds, seconds)
-    metrics.add_metric("CompleteRuns", MetricUnit.Count, 0 if report.incomplete else 1)
+    metrics.add_metric("CompleteRuns", MetricUnit.Count, int(report.status == "ok"))
     if report.newest_hour_age is not None:
         metrics.add_metric("NewestHourAge", MetricUnit.Seconds, report.newest_hour_age)
     metrics.flush_metrics()

@@ -3,20 +3,30 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_fn.errors import EventError
-from ingest_fn.event import MAX_LOOKBACK_HOURS, parse_event
-from ingest_fn.model import HOUR, Window
+from ingest_fn.event import parse_event
+from ingest_fn.model import HOUR, Part, Window
+from ingest_fn.target import parse_target
+from ingest_fn.window import MAX_LOOKBACK_HOURS
 
 NOW = datetime(2026, 11, 23, 10, 37, tzinfo=UTC)
 HOUR_10 = datetime(2026, 11, 23, 10, tzinfo=UTC)
 DAY = Window(HOUR_10 - 24 * HOUR, HOUR_10)
 EVENTS = Path(__file__).parents[2] / "events"
 RULE = json.loads((EVENTS / "eventbridge-rule.json").read_text())
+
+TARGET = {
+    "account_id": "123456789012",
+    "region": "eu-west-1",
+    "instance_ids": ["i-0123456789abcdef0"],
+}
+PART: dict[str, Any] = {"run_id": "f0264621-fc8e-4c3a-abbc-2054d48247bb", "part": 3}
 
 
 def parse(event: object, now: datetime = NOW) -> object:
@@ -54,6 +64,15 @@ def test_every_sample_event_is_taken(path: Path) -> None:
     request = parse_event(json.loads(path.read_text()), now=NOW, lookback_hours=24)
     assert request.dry_run == (path.stem == "dry-run")
     assert (request.instance_ids is not None) == (path.stem == "one-instance")
+    assert (request.target is not None) == (path.stem == "target")
+
+
+def test_a_target_and_its_place_in_a_fan_out() -> None:
+    event = {"target": TARGET, "part_of": PART | {"quota_share": 0.25}}
+    request = parse_event(event, now=NOW, lookback_hours=24)
+    assert request.target == parse_target(TARGET)
+    assert request.part == Part(PART["run_id"], 3, 0.25)
+    assert request.trigger == "fan-out"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +115,19 @@ def test_every_sample_event_is_taken(path: Path) -> None:
         ({"start": 1, "end": "2026-11-02T00:00:00Z"}, "start is 1"),
         ({"scheduled_time": "<aws.scheduler.scheduled-time>"}, "scheduled_time is"),
         ({"source": "aws.events", "detail-type": "Scheduled Event"}, "has no time"),
+        ({"target": TARGET, "instance_ids": ["i-0123456789abcdef0"]}, "instance_ids beside target"),
+        ({"target": []}, "target is []"),
+        ({"target": TARGET | {"regions": []}}, "target has an unknown key 'regions'"),
+        ({"part_of": "a run"}, 'part_of is "a run"'),
+        ({"part_of": PART | {"of": 3}}, "part_of has an unknown key 'of'"),
+        ({"part_of": PART | {"run_id": "one"}}, 'part_of.run_id is "one"'),
+        ({"part_of": PART | {"run_id": 1}}, "part_of.run_id is 1"),
+        ({"part_of": PART | {"part": -1}}, "part_of.part is -1"),
+        ({"part_of": PART | {"part": True}}, "part_of.part is true"),
+        ({"part_of": {"run_id": PART["run_id"]}}, "part_of.part is null"),
+        ({"part_of": PART | {"quota_share": 0}}, "part_of.quota_share is 0"),
+        ({"part_of": PART | {"quota_share": 1.5}}, "part_of.quota_share is 1.5"),
+        ({"part_of": PART | {"quota_share": True}}, "part_of.quota_share is true"),
         (RULE | {"time": "noon"}, 'time is "noon"'),
         (RULE | {"detail": "not json"}, "detail is"),
         (RULE | {"detail": [1]}, "detail is [1]"),
@@ -144,6 +176,8 @@ json_values = st.recursive(
 KEYS = (
     "scheduled_time",
     "instance_ids",
+    "target",
+    "part_of",
     "lookback_hours",
     "start",
     "end",

@@ -21,13 +21,13 @@ TOKEN_SECONDS = 900
 
 def server_kwargs(database: Database) -> dict[str, Any]:
     """Where the server is and how it proves itself."""
-    return {
+    where = {
         "host": database.host,
         "port": database.port,
         "dbname": database.name,
         "sslmode": database.sslmode,
-        "sslrootcert": database.sslrootcert,
     }
+    return where if database.sslrootcert is None else where | {"sslrootcert": database.sslrootcert}
 
 
 class SecretLogin:

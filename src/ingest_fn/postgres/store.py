@@ -9,6 +9,7 @@ from itertools import chain, repeat
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.rows import dict_row
 from psycopg.types.json import Json
 
 from ingest_fn.model import STATISTICS, Change, Rows, Written
@@ -29,10 +30,15 @@ class PostgresStore:
     """The ``ingest.Store`` over Postgres 15 or later. Safe to use from several threads."""
 
     def __init__(
-        self, connections: Connections, region: str, retention_months: int | None = None
+        self,
+        connections: Connections,
+        region: str,
+        retention_months: int | None = None,
+        account_id: str | None = None,
     ) -> None:
         self._connections = connections
         self._region = region
+        self._account_id = account_id
         self._retention_months = retention_months
 
     def begin(self, report: Report) -> None:
@@ -46,6 +52,9 @@ class PostgresStore:
             "region": run.region,
             "api": run.api.value,
             "requested": run.requested,
+            "account_id": run.account_id,
+            "parent_run_id": run.part.run_id if run.part else None,
+            "part": run.part.number if run.part else None,
             "retention_months": self._retention_months,
         }
 
@@ -82,6 +91,18 @@ class PostgresStore:
         )
         return row[0] if row else None
 
+    def parts(self, run_id: str) -> dict[int, dict[str, Any]]:
+        """What the ledger says of each part of the fan-out ``run_id``: its last attempt's counts.
+
+        What attempts add to (rows written, calls, dollars) is summed over all of a part's.
+        """
+
+        def parts(connection: psycopg.Connection) -> list[dict[str, Any]]:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                return cursor.execute(_sql("parts"), {"run_id": run_id}).fetchall()
+
+        return {row["part"]: row for row in self._do(parts)}
+
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()
@@ -112,7 +133,11 @@ class PostgresStore:
             return _changes(connection, "write", rows, keys, frozenset(created))
 
     def _create(self, connection: psycopg.Connection, instance_ids: list[str]) -> dict[str, int]:
-        parameters = {"instance_ids": instance_ids, "region": self._region}
+        parameters = {
+            "instance_ids": instance_ids,
+            "region": self._region,
+            "account_id": self._account_id,
+        }
         return dict(connection.execute(_sql("new_instances"), parameters).fetchall())
 
     def _preview(self, connection: psycopg.Connection, rows: Rows) -> Written:

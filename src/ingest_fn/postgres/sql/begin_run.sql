@@ -1,8 +1,9 @@
 INSERT INTO ingest_runs (
-    run_id, trigger, status, window_start, window_end, region, api, instances_requested
+    run_id, trigger, status, window_start, window_end, region, api, instances_requested,
+    account_id, parent_run_id, part
 )
 VALUES (
     %(run_id)s, %(trigger)s, 'running', %(window_start)s, %(window_end)s, %(region)s, %(api)s,
-    %(requested)s
+    %(requested)s, %(account_id)s, %(parent_run_id)s, %(part)s
 )
 ON CONFLICT (run_id) DO NOTHING  -- repeated after the connection broke

@@ -1,6 +1,7 @@
 UPDATE ingest_runs SET
     finished_at = clock_timestamp(),
     status = %(status)s,
+    instances_requested = %(requested)s,
     instances_ok = %(ok)s,
     instances_empty = %(empty)s,
     instances_partial = %(partial)s,

@@ -1,5 +1,5 @@
-INSERT INTO instances (instance_id, region)
-SELECT instance_id, %(region)s
+INSERT INTO instances (instance_id, region, account_id)
+SELECT instance_id, %(region)s, %(account_id)s
 FROM unnest(%(instance_ids)s::text[]) AS new (instance_id)
 ORDER BY instance_id
 ON CONFLICT (instance_id) DO NOTHING

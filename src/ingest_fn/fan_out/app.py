@@ -1,0 +1,44 @@
+"""The Lambda functions of the first and the last state: one plans, the other adds up."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ingest_fn.fan_out.entry import FanOut
+from ingest_fn.telemetry import recorded
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SERVICE = "fan_out"
+
+
+@cache
+def fan_out() -> FanOut:
+    """Made at the first event, kept while the environment stays warm."""
+    return FanOut(os.environ)
+
+
+def plan_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """The plan for ``{"event": …, "execution": its ARN, "started_at": a time}``.
+
+    Raises where the event, a target or the database is not as it should be: nothing has run then.
+    """
+    with recorded(context.aws_request_id, SERVICE):
+        # arn:aws:lambda:region:account:function:name
+        return fan_out().plan(
+            event["event"],
+            execution=event["execution"],
+            started_at=event["started_at"],
+            home=context.invoked_function_arn.split(":")[4],
+        )
+
+
+def summary_handler(plan: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """The result for the whole ``plan``. Raises where a part of it is not wholly stored."""
+    with recorded(context.aws_request_id, SERVICE) as record:
+        report = fan_out().summarise(plan)
+        record(report)
+        return report.as_dict()

@@ -1,0 +1,94 @@
+"""The report on a whole fan-out, added up from what the ledger says of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ingest_fn.model import Outcome
+from ingest_fn.report import MAX_FAILURES_LISTED, Report
+
+NEVER_SEEN = "It never began: no run of it is in ingest_runs."
+KILLED = "It began and did not end: its time or memory was up."
+_NAMED = 3
+"""How many parts the error names; all are in the ledger."""
+
+
+_SUMS = ("created", "inserted", "updated", "unchanged", "calls", "metrics_billed")
+
+
+@dataclass(slots=True)
+class Summary(Report):
+    """A report whose failures are parts: accounts and Regions, where a run's are instances."""
+
+    parts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("planned", "ok", "partial", "failed"), 0)
+    )
+    not_whole: list[dict[str, Any]] = field(default_factory=list)
+
+    def count(
+        self, number: int, planned: Mapping[str, Any], seen: Mapping[str, Any] | None
+    ) -> None:
+        """Add part ``number``: as it was ``planned``, and as the ledger has it if it ever began."""
+        reason, counts = _judged(planned["expected"] or 0, seen)
+        for outcome, instances in counts.items():
+            self.outcomes[outcome] += instances
+        self.run = replace(self.run, requested=sum(self.outcomes.values()))
+        status = "failed"
+        if seen is not None:
+            for name in _SUMS:
+                setattr(self, name, getattr(self, name) + seen[name])
+            status = "failed" if seen["status"] == "running" else seen["status"]
+        self.parts["planned"] += 1
+        self.parts[status] += 1
+        if status != "ok":
+            target = planned["target"]
+            self.not_whole.append(
+                {
+                    "account_id": target["account_id"],
+                    "region": target["region"],
+                    "part": number,
+                    "reason": reason,
+                }
+            )
+
+    @property
+    def status(self) -> str:
+        """``ok``, ``partial`` where a part is not, ``failed`` where none has anything."""
+        if not self.not_whole:
+            return "ok"
+        return "failed" if self.parts["failed"] == self.parts["planned"] else "partial"
+
+    def summary(self) -> str:
+        """One sentence on a fan-out that is not whole, with the first parts and their reasons."""
+        named = " ".join(
+            f"{line['account_id']} {line['region']}: {line['reason']}"
+            for line in self.not_whole[:_NAMED]
+        )
+        return (
+            f"{len(self.not_whole)} of {self.parts['planned']} parts were not wholly read and "
+            f"stored (run {self.run.run_id}, {self.status}). First: {named}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result of a run, with the parts, and parts under ``failures``."""
+        listed = self.not_whole[:MAX_FAILURES_LISTED]
+        return Report.as_dict(self) | {
+            "parts": dict(self.parts),
+            "failures": listed,
+            "failures_not_listed": len(self.not_whole) - len(listed),
+        }
+
+
+def _judged(
+    expected: int, seen: Mapping[str, Any] | None
+) -> tuple[str | None, Mapping[Outcome, int]]:
+    """Why a part is not whole (None: it is) and its instances by outcome."""
+    if seen is None:
+        return NEVER_SEEN, {Outcome.FAILED: expected}
+    if seen["status"] == "running":
+        return KILLED, {Outcome.FAILED: seen["requested"]}
+    if seen["status"] == "failed" and not seen["requested"]:
+        return seen["reason"], {Outcome.FAILED: expected}
+    return seen["reason"], {outcome: seen[outcome.value] for outcome in Outcome}

@@ -1,0 +1,210 @@
+"""What the functions are given, held against what they use: the real code runs and is watched.
+
+botocore tells of every call just before it is signed, and the settings read their variables
+through a mapping that takes note.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from ingest_fn.deploy import custom_resource, migrate
+from ingest_fn.entry import Ingester
+from ingest_fn.local.aws import LocalAws
+from ingest_fn.postgres.login import login_for
+from ingest_fn.settings import Settings
+from tests.making import instance_id
+from tests.postgres import Server
+from tests.template.cloudformation import REGION, Stack
+from tests.template.combinations import COMBINATIONS
+from tests.template.watched import (
+    Environment,
+    actions_of,
+    granted,
+    needed_by_lambda,
+    with_decryption,
+)
+
+ABSENT = {"AWS_REGION", "DATABASE_URL"}
+"""Lambda itself sets the one; the other would hold a password."""
+
+FOR_LIBRARIES = {
+    "AWS_ENDPOINT_URL_CLOUDWATCH",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SSM",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "POWERTOOLS_SERVICE_NAME",
+}
+"""What botocore and Powertools read."""
+
+NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
+OPTIONAL = {
+    "DatapointsPerSecond": "CLOUDWATCH_DATAPOINTS_PER_SECOND",
+    "RetentionMonths": "RETENTION_MONTHS",
+}
+"""Parameters whose 0 leaves the variable away."""
+
+stacks = pytest.mark.parametrize(
+    "stack",
+    [pytest.param(Stack(one.options), id=name) for name, one in COMBINATIONS.items()],
+)
+migrated = pytest.mark.parametrize(
+    "stack",
+    [
+        pytest.param(stack, id=name)
+        for name, one in COMBINATIONS.items()
+        if "Schema" in (stack := Stack(one.options)).resources
+    ],
+)
+
+
+@pytest.fixture
+def login(aws: LocalAws, database_url: str) -> str:
+    """The ARN of a secret with the login of the local database."""
+    parts = conninfo_to_dict(database_url)
+    secret = json.dumps({"username": parts["user"], "password": parts["password"]})
+    answer = boto3.client("secretsmanager").create_secret(Name="login", SecretString=secret)
+    return str(answer["ARN"])
+
+
+@pytest.fixture
+def empty_database(postgres: Server) -> Iterator[dict[str, Any]]:
+    """A database without tables on a server that knows RDS's role for logins by token."""
+    with postgres.fresh_database(template="template0") as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE ROLE rds_iam")
+        yield conninfo_to_dict(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP ROLE rds_iam")
+
+
+def put_ids(name: str, count: int) -> None:
+    name = f"{name}fleet-1" if name.endswith("/") else name
+    value = ",".join(map(instance_id, range(count)))
+    boto3.client("ssm").put_parameter(Name=name, Type="StringList", Value=value, Overwrite=True)
+
+
+def ingest(env: Environment) -> None:
+    ingester = Ingester(env)
+    ingester.ingest({}, now=NOW, time_left=lambda: 60.0)
+    ingester.close()
+
+
+@stacks
+def test_the_ingestion_may_do_what_it_does_and_nothing_else(
+    stack: Stack, database_url: str, login: str
+) -> None:
+    variables = stack.environment("IngestFunction") | {"AWS_REGION": REGION}
+    given = stack.parameters
+    name = given["InstanceIdsParameterName"] or given["InstanceIdsParameterPath"] or "/ingest/ids"
+    local = {"INSTANCE_IDS_PARAMETER": str(name), "DATABASE_URL": database_url}
+    used = needed_by_lambda(stack, "IngestFunction")
+    # A small fleet, and one so large that "auto" takes the other API.
+    for count, runs in ((1, "730"), (60, "44640")):
+        put_ids(str(name), count)
+        env = Environment(variables, local, {"RUNS_PER_MONTH": runs})
+        used |= actions_of(partial(ingest, env))
+
+    elsewhere = {"DATABASE_SECRET_ARN": login, "DATABASE_HOST": "database"}
+    settings = Settings.from_env(Environment(variables, elsewhere))
+    used |= actions_of(lambda: login_for(settings.database, REGION).kwargs())
+    assert granted(stack, "IngestRole") == with_decryption(stack, used)
+
+
+@migrated
+def test_the_migration_may_do_what_it_does_and_nothing_else(
+    stack: Stack, empty_database: dict[str, Any], login: str
+) -> None:
+    local = {
+        "AWS_REGION": REGION,
+        "DATABASE_HOST": empty_database["host"],
+        "DATABASE_PORT": empty_database["port"],
+        "DATABASE_NAME": empty_database["dbname"],
+        "DATABASE_SSLMODE": "disable",
+        "DATABASE_SECRET_ARN": login,
+    }
+    given = stack.environment("MigrateFunction")
+    if "RUNTIME_SECRET_ARN" in given:
+        secret = json.dumps({"username": "ingest_runtime", "password": "made-up"})
+        client = boto3.client("secretsmanager")
+        local["RUNTIME_SECRET_ARN"] = client.create_secret(Name="run", SecretString=secret)["ARN"]
+    env = Environment(given, local)
+    used = needed_by_lambda(stack, "MigrateFunction") | actions_of(lambda: migrate.migrate(env))
+    assert granted(stack, "MigrateRole") == with_decryption(stack, used)
+    assert env.read - given.keys() == ABSENT | {"DATABASE_USER"}
+    assert given.keys() - env.read <= FOR_LIBRARIES
+
+
+@migrated
+def test_the_custom_resource_may_call_the_migration_and_nothing_else(
+    stack: Stack, aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="answers", CreateBucketConfiguration={"LocationConstraint": REGION})
+    variables = stack["SchemaResourceFunction"]["Environment"]["Variables"]
+    assert variables == {"MIGRATE_FUNCTION_NAME": {"Ref": "MigrateFunction"}}
+    monkeypatch.setenv("MIGRATE_FUNCTION_NAME", "ingest-migrate")
+    event = {
+        "RequestType": "Create",
+        "ResponseURL": f"{aws.url}/answers/answer",
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "Schema",
+    }
+    used = actions_of(lambda: custom_resource.lambda_handler(event, Patient()))
+    used |= needed_by_lambda(stack, "SchemaResourceFunction")
+    assert granted(stack, "SchemaResourceRole") == used
+    answer = json.load(s3.get_object(Bucket="answers", Key="answer")["Body"])
+    assert "ingest-migrate" in answer["Reason"]
+
+
+class Patient:
+    """A context with time enough."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@stacks
+def test_every_variable_that_the_settings_read_is_set_and_no_other(stack: Stack) -> None:
+    given = stack.environment("IngestFunction")
+    env = Environment(given, {"AWS_REGION": REGION, "DATABASE_HOST": "database"})
+    settings = Settings.from_env(env)
+    by_token = stack.parameters["RuntimeAuth"] == "iam"
+    absent = ABSENT | ({"DATABASE_SECRET_ARN"} if by_token else {"DATABASE_USER"})
+    for option, variable in OPTIONAL.items():
+        if stack.parameters[option] == "0":
+            absent.add(variable)
+    assert env.read - given.keys() == absent
+    assert given.keys() - env.read <= FOR_LIBRARIES
+    assert settings.database.sslmode == "verify-full"
+
+
+@stacks
+def test_endpoints_are_called_by_name_exactly_where_they_are_made(stack: Stack) -> None:
+    made = {
+        "MonitoringEndpoint": "AWS_ENDPOINT_URL_CLOUDWATCH",
+        "ParametersEndpoint": "AWS_ENDPOINT_URL_SSM",
+        "SecretsEndpoint": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    }
+    expected = {variable for name, variable in made.items() if name in stack.resources}
+    assert expected == {
+        name for name in stack.environment("IngestFunction") if name in made.values()
+    }
+
+
+@stacks
+def test_the_schedule_may_start_the_one_function_and_keep_what_it_cannot(stack: Stack) -> None:
+    assert stack.allowed("ScheduleRole") == {
+        "Start": {"lambda:InvokeFunction"},
+        "KeepUndelivered": {"sqs:SendMessage"},
+    }
