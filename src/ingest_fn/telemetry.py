@@ -18,15 +18,15 @@ SERVICE = "ingest_fn"
 
 
 @contextmanager
-def recorded(request_id: str, service: str = SERVICE) -> Iterator[Callable[[Report], None]]:
+def recorded(request_id: str, suffix: str = "") -> Iterator[Callable[[Report], None]]:
     """Log and measure the run inside, whole or not. Hand the report to what this yields.
 
-    ``service`` is the dimension of the metrics, a fan-out's own, lest its parts count twice;
-    POWERTOOLS_SERVICE_NAME wins over it.
+    The metrics' dimension is POWERTOOLS_SERVICE_NAME or else ``SERVICE``, with ``suffix``: a
+    fan-out has one of its own, lest its parts count twice.
 
     An error passes through after its line is logged: one line, ids and reasons, no secret.
     """
-    service = os.environ.get("POWERTOOLS_SERVICE_NAME") or service
+    service = (os.environ.get("POWERTOOLS_SERVICE_NAME") or SERVICE) + suffix
     logger = Logger(service=service)
     logger.append_keys(function_request_id=request_id)
     begun = monotonic()

@@ -40,7 +40,7 @@ def machine(
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("TARGETS_PARAMETER", TARGETS)
     monkeypatch.setenv("MAX_PARTS_AT_ONCE", "2")
-    for service in (SERVICE, fan_out.SERVICE):
+    for service in (SERVICE, SERVICE + fan_out.SUFFIX):
         logging.Logger.manager.loggerDict.pop(service, None)
     app.ingester.cache_clear()
     fan_out.fan_out.cache_clear()

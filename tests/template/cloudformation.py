@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,9 @@ def transformed() -> dict[str, Any]:
     for resource in template["Resources"].values():
         for name in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
             resource["Properties"][name] = f"s3://{BUCKET}/{KEY}"
+        if "DefinitionUri" in resource["Properties"]:
+            definition = ROOT / resource["Properties"].pop("DefinitionUri")
+            resource["Properties"]["Definition"] = json.loads(definition.read_text())
     with mock.patch.dict(os.environ, AWS_DEFAULT_REGION=REGION):
         result: dict[str, Any] = Translator({}, Parser()).translate(template, {})
     return result

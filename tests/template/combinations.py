@@ -45,6 +45,10 @@ PROXY = {
     "Proxy", "ProxyTarget", "ProxyRole", "ProxySecurityGroup", "ProxyAdmitsFunction",
     "DatabaseAdmitsProxy",
 }  # fmt: skip
+FAN_OUT = {
+    "PlanFunction", "SummaryFunction", "FanOutMachine", "FanOutMachineSchedule", "FanOutLogGroup",
+    "FanOutRole", "FanOutAlarm",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,17 @@ COMBINATIONS = {
             "CloudWatchApi": "metric-statistics",
         },
         {"ExistingDatabaseAdmitsFunction"} | ENDPOINTS,
+    ),
+    "many accounts and Regions": Combination(
+        {
+            "FanOut": "true",
+            "TargetsParameterPath": "/fan-out/targets/",
+            **NETWORK,
+            **HOST,
+            **ADMIN,
+            **IAM,
+        },
+        {"ExistingDatabaseAdmitsFunction"} | FAN_OUT | MIGRATIONS,
     ),
     "new database in an existing dual-stack network": Combination(
         {

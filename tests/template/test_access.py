@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -19,9 +20,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ingest_fn.deploy import custom_resource, migrate
 from ingest_fn.entry import Ingester
+from ingest_fn.fan_out.entry import FanOut
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.postgres.login import login_for
 from ingest_fn.settings import Settings
+from ingest_fn.settings import fan_out as fan_out_settings
+from tests.accounts import Place
 from tests.making import instance_id
 from tests.postgres import Server
 from tests.template.cloudformation import REGION, Stack
@@ -47,11 +51,17 @@ FOR_LIBRARIES = {
 """What botocore and Powertools read."""
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
+HOME = "123456789012"
+OWN = {"account_id": HOME, "region": REGION, "selector": {"tag:Name": ["web"]}}
+IN_ROLE = OWN | {"role_arn": f"arn:aws:iam::{HOME}:role/ec2-utilisation-reader"}
+BY_HAND = {"instance_ids": [instance_id(1)]}
 OPTIONAL = {
     "DatapointsPerSecond": "CLOUDWATCH_DATAPOINTS_PER_SECOND",
     "RetentionMonths": "RETENTION_MONTHS",
 }
 """Parameters whose 0 leaves the variable away."""
+
+SOURCES_OF_IDS = ("InstanceIds", "InstanceIdsParameterName", "InstanceIdsParameterPath")
 
 stacks = pytest.mark.parametrize(
     "stack",
@@ -93,10 +103,22 @@ def put_ids(name: str, count: int) -> None:
     boto3.client("ssm").put_parameter(Name=name, Type="StringList", Value=value, Overwrite=True)
 
 
-def ingest(env: Environment) -> None:
+def ingest(env: Environment, event: object = MappingProxyType({})) -> None:
     ingester = Ingester(env)
-    ingester.ingest({}, now=NOW, time_left=lambda: 60.0)
+    ingester.ingest(event, now=NOW, time_left=lambda: 60.0)
     ingester.close()
+
+
+def fan_out(env: Environment) -> None:
+    """Plan targets with a role and without one, and read each."""
+    path = env["TARGETS_PARAMETER"]
+    value = json.dumps([OWN, IN_ROLE])
+    boto3.client("ssm").put_parameter(Name=f"{path}all", Type="String", Value=value)
+    planner = FanOut(env)
+    planner.plan({}, execution="arn:execution", started_at=NOW.isoformat(), home=HOME)
+    planner.close()
+    for target in (OWN, IN_ROLE):
+        ingest(env, {"target": target})
 
 
 @stacks
@@ -108,8 +130,12 @@ def test_the_ingestion_may_do_what_it_does_and_nothing_else(
     name = given["InstanceIdsParameterName"] or given["InstanceIdsParameterPath"] or "/ingest/ids"
     local = {"INSTANCE_IDS_PARAMETER": str(name), "DATABASE_URL": database_url}
     used = needed_by_lambda(stack, "IngestFunction")
+    if "PlanFunction" in stack.resources:
+        Place(HOME, REGION).launch(1, "web")
+        used |= actions_of(partial(fan_out, Environment(variables, local)))
+        used |= actions_of(partial(ingest, Environment(variables, local), BY_HAND))
     # A small fleet, and one so large that "auto" takes the other API.
-    for count, runs in ((1, "730"), (60, "44640")):
+    for count, runs in ((1, "730"), (60, "44640")) if "INSTANCE_IDS_PARAMETER" in variables else ():
         put_ids(str(name), count)
         env = Environment(variables, local, {"RUNS_PER_MONTH": runs})
         used |= actions_of(partial(ingest, env))
@@ -179,11 +205,16 @@ def test_every_variable_that_the_settings_read_is_set_and_no_other(stack: Stack)
     given = stack.environment("IngestFunction")
     env = Environment(given, {"AWS_REGION": REGION, "DATABASE_HOST": "database"})
     settings = Settings.from_env(env)
+    planner = Environment(given, {"TARGETS_PARAMETER": "/targets/"})
+    fan_out_settings(planner)
+    env.read |= planner.read
     by_token = stack.parameters["RuntimeAuth"] == "iam"
     absent = ABSENT | ({"DATABASE_SECRET_ARN"} if by_token else {"DATABASE_USER"})
     for option, variable in OPTIONAL.items():
         if stack.parameters[option] == "0":
             absent.add(variable)
+    if not any(stack.parameters[name] for name in SOURCES_OF_IDS):
+        absent.add("INSTANCE_IDS_PARAMETER")
     assert env.read - given.keys() == absent
     assert given.keys() - env.read <= FOR_LIBRARIES
     assert settings.database.sslmode == "verify-full"
@@ -203,8 +234,9 @@ def test_endpoints_are_called_by_name_exactly_where_they_are_made(stack: Stack) 
 
 
 @stacks
-def test_the_schedule_may_start_the_one_function_and_keep_what_it_cannot(stack: Stack) -> None:
+def test_the_schedule_may_start_the_one_thing_and_keep_what_it_cannot(stack: Stack) -> None:
+    fans_out = "FanOutMachine" in stack.resources
     assert stack.allowed("ScheduleRole") == {
-        "Start": {"lambda:InvokeFunction"},
+        "Start": {"states:StartExecution" if fans_out else "lambda:InvokeFunction"},
         "KeepUndelivered": {"sqs:SendMessage"},
     }

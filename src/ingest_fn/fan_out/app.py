@@ -12,7 +12,7 @@ from ingest_fn.telemetry import recorded
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SERVICE = "fan_out"
+SUFFIX = "-fan-out"
 
 
 @cache
@@ -26,7 +26,7 @@ def plan_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any
 
     Raises where the event, a target or the database is not as it should be: nothing has run then.
     """
-    with recorded(context.aws_request_id, SERVICE):
+    with recorded(context.aws_request_id, SUFFIX):
         # arn:aws:lambda:region:account:function:name
         return fan_out().plan(
             event["event"],
@@ -38,7 +38,7 @@ def plan_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any
 
 def summary_handler(plan: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """The result for the whole ``plan``. Raises where a part of it is not wholly stored."""
-    with recorded(context.aws_request_id, SERVICE) as record:
+    with recorded(context.aws_request_id, SUFFIX) as record:
         report = fan_out().summarise(plan)
         record(report)
         return report.as_dict()
