@@ -10,7 +10,7 @@ import os
 import platform
 from pathlib import Path
 
-from benchmarks import decode, memory, pipeline, stages, store
+from benchmarks import cold_start, decode, memory, pipeline, stages, store
 
 SHORT, FULL = [100, 1_000, 5_000], [100, 1_000, 10_000, 50_000]
 
@@ -38,6 +38,7 @@ def main() -> None:
         "The store alone": lambda: store.results(10_000 if asked.full else 1_000, 30),
         "Memory and CPU over the fleet's size": lambda: memory.results(counts[1:]),
         "The CPU of a run by stage": stages.results,
+        "Cold start, under AWS's runtime emulator": cold_start.results,
     }
     kept = ["# Results", f"`make bench{'-full' * asked.full}` on {machine()}"]
     print("\n\n".join(kept), flush=True)

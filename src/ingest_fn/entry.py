@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from ingest_fn.accounts import Accounts
-from ingest_fn.aws import Clients
 from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import ConfigurationError, IngestError
 from ingest_fn.event import Request, parse_event
 from ingest_fn.flow import Pace
 from ingest_fn.ingest import Observer, run
-from ingest_fn.instances import target_ids
 from ingest_fn.model import Api, InstanceOutcome, Outcome
 from ingest_fn.plan import make_plan
 from ingest_fn.postgres.connections import Connections
@@ -22,8 +20,10 @@ from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
 from ingest_fn.report import Report, Run
 from ingest_fn.settings import Settings
-from ingest_fn.ssm import read_instance_ids
 from ingest_fn.target import Target
+
+if TYPE_CHECKING:
+    from ingest_fn.aws import Clients
 
 
 class Silent:
@@ -41,6 +41,10 @@ class Ingester:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         """Read the settings of ``env``; nothing is contacted. Raises ConfigurationError."""
+        # botocore is half of a cold start, and the first event has then been taken at least.
+        from ingest_fn.accounts import Accounts
+        from ingest_fn.aws import Clients
+
         self._settings = settings = Settings.from_env(env)
         self._home = Clients(settings.region, settings.calls_in_flight)
         self._accounts = Accounts(self._home)
@@ -119,6 +123,8 @@ class Ingester:
     ) -> tuple[Clients, Sequence[str]]:
         """Where to read, and which instances."""
         if request.target is not None:
+            from ingest_fn.instances import target_ids
+
             clients = self._accounts.clients(request.target)
             return clients, target_ids(request.target, clients)
         return self._home, request.instance_ids or default_ids or self._parameter_ids()
@@ -145,6 +151,8 @@ class Ingester:
                 "Set it to the name of an SSM parameter, put instance_ids into the event, "
                 "or, on the command line, set AWS_INSTANCE_IDS.",
             )
+        from ingest_fn.ssm import read_instance_ids
+
         return read_instance_ids(self._home.make("ssm"), name)
 
     def close(self) -> None:
