@@ -69,17 +69,10 @@ fix: setup ## Mend what the linter and the formatter can mend
 	$(BIN)/ruff format
 
 build: .venv-sam/.ready ## Build for Lambda into .aws-sam/build (ARCH=arm64 or x86_64 for one alone)
-	SAM_CLI_TELEMETRY=0 ARCH=$(ARCH) .venv-sam/bin/sam build $(ARGS)
+	SAM_CLI_TELEMETRY=0 ARCH=$(ARCH) .venv-sam/bin/sam build
 
-sam-local: .venv-sam/.ready ## Run every sample event by `sam local invoke`, where Docker is at hand
-	@docker info >/dev/null 2>&1 || { \
-		echo "No Docker engine answers, and sam local needs one: install and start Docker." >&2; \
-		exit 1; }
-	$(MAKE) build
-	@for event in events/*.json; do \
-		echo "$$event"; \
-		.venv-sam/bin/sam local invoke IngestFunction --event "$$event" --env-vars .local/sam.json $(ARGS) || exit 1; \
-	done
+sam-local: setup build ## Run the sample events by `sam local invoke`, where Docker is at hand
+	@$(BIN)/python -m tests.sam_local $(ARGS)
 
 bench: setup .venv-sam/.ready ## Measure speed, memory and what is written, as ratios (a minute)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -15,9 +15,11 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from ingest_fn.errors import ConfigurationError, IngestError, StoreUnreachableError
+from ingest_fn.errors import ConfigurationError, StoreUnreachableError
 from ingest_fn.local.aws import LocalAws
+from ingest_fn.postgres.aws_login import IamLogin, SecretLogin
 from ingest_fn.postgres.connections import Connections, connect
+from ingest_fn.postgres.errors import unreachable
 from ingest_fn.postgres.login import UrlLogin, login_for
 from ingest_fn.settings import database
 
@@ -108,7 +110,7 @@ def test_the_secret_is_read_at_the_first_login_and_kept(
     assert calls == ["secrets-manager.GetSecretValue"]
 
 
-def test_a_rotation_goes_unnoticed(env: dict[str, str], role: Rotating) -> None:
+def test_a_rotation_goes_unnoticed(env: dict[str, str], role: Rotating, calls: list[str]) -> None:
     with closing(Connections(login_for(database(env), REGION))) as connections:
         with connections.connection() as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -116,6 +118,7 @@ def test_a_rotation_goes_unnoticed(env: dict[str, str], role: Rotating) -> None:
         with connections.connection() as held, connections.connection() as another:
             assert held.execute("SELECT 1").fetchone() == (1,)
             assert another.execute("SELECT 1").fetchone() == (1,)
+    assert calls == ["secrets-manager.GetSecretValue"] * 2
 
 
 def test_a_wrong_password_is_tried_once_and_told(
@@ -128,7 +131,9 @@ def test_a_wrong_password_is_tried_once_and_told(
     assert calls == ["secrets-manager.GetSecretValue"] * 2
 
 
-@pytest.mark.parametrize("value", ["not json", "[]", '"text"', '{"username": "x"}'])
+@pytest.mark.parametrize(
+    "value", ["not json", "[]", '"text"', '{"username": "x"}', '{"username": "x", "password": 1}']
+)
 def test_a_secret_of_another_shape_is_refused_without_showing_it(
     env: dict[str, str], role: Rotating, value: str
 ) -> None:
@@ -136,26 +141,35 @@ def test_a_secret_of_another_shape_is_refused_without_showing_it(
     with pytest.raises(ConfigurationError, match="not a JSON object with username") as refused:
         connect(login_for(database(env), REGION))
     assert value not in str(refused.value)
-    assert refused.value.__cause__ is None
+    assert refused.value.__cause__ is refused.value.__context__ is None
 
 
 def test_a_secret_that_does_not_exist_is_named(env: dict[str, str]) -> None:
     arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none-AbCdEf"
-    with pytest.raises(IngestError, match="secretsmanager:GetSecretValue failed"):
+    with pytest.raises(ConfigurationError, match=f"There is no secret {arn}"):
         connect(login_for(database(env | {"DATABASE_SECRET_ARN": arn}), REGION))
+
+
+def test_a_secret_that_is_being_deleted_is_named(env: dict[str, str], role: Rotating) -> None:
+    boto3.client("secretsmanager").delete_secret(SecretId=role.arn)
+    with pytest.raises(ConfigurationError, match=role.arn) as refused:
+        connect(login_for(database(env), REGION))
+    assert "deletion" in refused.value.mend
 
 
 def iam(**env: str) -> dict[str, str]:
     return {"DATABASE_HOST": HOST, "DATABASE_AUTH": "iam", "DATABASE_USER": "ingest"} | env
 
 
-def test_a_token_is_what_the_rds_client_makes(aws: LocalAws) -> None:
+@pytest.mark.parametrize(("port", "user"), [(5432, "ingest"), (6543, "ingest+runtime@metrics")])
+def test_a_token_is_what_the_rds_client_makes(aws: LocalAws, port: int, user: str) -> None:
     """But for the moment that it is signed at, which both take from the clock."""
     del aws
     client = boto3.client("rds")
     for _ in range(5):  # until both are signed in the same second
-        theirs = client.generate_db_auth_token(HOST, 5432, "ingest", REGION)
-        ours = login_for(database(iam()), REGION).kwargs()["password"]
+        theirs = client.generate_db_auth_token(HOST, port, user, REGION)
+        env = iam(DATABASE_PORT=str(port), DATABASE_USER=user)
+        ours = login_for(database(env), REGION).kwargs()["password"]
         if signed_at(ours) == signed_at(theirs):
             break
     assert ours == theirs
@@ -165,7 +179,7 @@ def signed_at(token: str) -> list[str]:
     return parse_qs(token)["X-Amz-Date"]
 
 
-def test_every_login_has_a_token_of_its_own(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_login_has_a_token_of_its_own(aws: LocalAws) -> None:
     del aws
     login = login_for(database(iam()), REGION)
     first = login.kwargs()
@@ -205,17 +219,56 @@ def test_tls_is_verified_in_full_unless_told_otherwise(
     assert {key: value for key, value in kwargs.items() if key.startswith("ssl")} == tls
 
 
-def test_a_url_wins_over_the_rest() -> None:
-    env = iam(DATABASE_URL="postgresql://me@db.example:6543/metrics?sslmode=require")
-    login = login_for(database(env), None)
-    assert isinstance(login, UrlLogin)
-    assert login.kwargs() == {
+URL = {"DATABASE_URL": "postgresql://me@db.example:6543/metrics?sslmode=require"}
+SECRET = {"DATABASE_HOST": HOST, "DATABASE_AUTH": "secret", "DATABASE_SECRET_ARN": "arn"}
+
+
+@pytest.mark.parametrize(
+    ("env", "login"),
+    [(URL, UrlLogin), (SECRET, SecretLogin), (iam(), IamLogin), (iam(**URL), UrlLogin)],
+)
+def test_the_environment_chooses_the_login(env: dict[str, str], login: type[object]) -> None:
+    assert type(login_for(database(env), REGION)) is login
+
+
+def test_a_url_is_taken_as_it_stands() -> None:
+    assert login_for(database(URL), None).kwargs() == {
         "user": "me",
         "host": "db.example",
         "port": "6543",
         "dbname": "metrics",
         "sslmode": "require",
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("postgresql://me:p%40ss%2Fword@db/metrics", "p@ss/word"),
+        ("postgresql://me:p?ss#word:1@db:5432/metrics?sslmode=require", "p?ss#word:1"),
+        ("postgres://me:pw@one:5432,two:5433/metrics", "pw"),
+        ("postgresql:///?host=@socket&password=p@ss/word", "p@ss/word"),
+        ("host=db password=p@ss://word dbname=metrics", "p@ss://word"),
+    ],
+)
+def test_every_spelling_of_libpq_s_is_taken(url: str, password: str) -> None:
+    assert login_for(database({"DATABASE_URL": url}), None).kwargs()["password"] == password
+
+
+@pytest.mark.parametrize(
+    "password", ["half@marker", "half/marker", "ha@lf/marker", "half?a@mar@ker"]
+)
+def test_a_password_that_libpq_takes_for_the_host_is_refused(password: str) -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_URL is not a libpq URL") as refused:
+        login_for(database({"DATABASE_URL": f"postgresql://me:{password}@db/metrics"}), None)
+    assert "%40" in refused.value.mend
+    assert "%2F" in refused.value.mend
+
+
+def test_a_refused_token_has_a_mend_of_its_own() -> None:
+    """RDS checks tokens by PAM, and says no more than that."""
+    said = psycopg.OperationalError('FATAL:  PAM authentication failed for user "ingest"')
+    assert "rds_iam" in unreachable(said, {"host": HOST}).mend
 
 
 def test_credentials_of_aws_need_a_region() -> None:

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+import socket
+
 import boto3
 import pytest
+from botocore.config import Config
 
 from ingest_fn.cloudwatch import reader
+from ingest_fn.errors import ConfigurationError
 from ingest_fn.flow import Pace
 from ingest_fn.local.aws import LocalAws
-from ingest_fn.model import HOUR, Api, Window
+from ingest_fn.model import Api
 from ingest_fn.synthetic.fleet import make_fleet
 from ingest_fn.synthetic.metrics import readings
 from ingest_fn.synthetic.publish import publish
-from tests.making import END
+from tests.making import DAY, END
+
+FLEET = list(make_fleet(10, 3, END))
 
 
 @pytest.mark.parametrize("api", [Api.METRIC_DATA, Api.METRIC_STATISTICS])
 def test_what_is_published_is_what_is_read(aws: LocalAws, api: Api) -> None:
-    del aws
-    window = Window(END - 6 * HOUR, END)
-    fleet = list(make_fleet(7, 3, window.end))
+    """Every kind of machine, with its gaps; more entries than go into one call."""
     client = boto3.client("cloudwatch")
-    publish(client, fleet, window)
-    ids = [machine.instance_id for machine in fleet]
-    fetched = {r.instance_id: r for r in reader(api, client, Pace(1e9)).fetch(ids, window).readings}
-    for made in readings(fleet, window):
-        read = fetched[made.instance_id]
-        for mine, theirs in zip(made.series, read.series, strict=True):
-            assert theirs == pytest.approx(mine)
+    made = list(readings(FLEET, DAY))
+    hours = sum(len(reading.series[0]) for reading in made)
+    assert 500 < publish(client, FLEET, DAY) == 3 * hours < 3 * DAY.hours * len(FLEET)
+
+    ids = [machine.instance_id for machine in FLEET]
+    read = {r.instance_id: r for r in reader(api, client, Pace(1e9)).fetch(ids, DAY).readings}
+
+    assert read.keys() == set(ids)
+    for reading in made:
+        fetched = read[reading.instance_id]
+        assert fetched.unread is None
+        for theirs, mine in zip(fetched.series, reading.series, strict=True):
+            assert theirs == pytest.approx(mine, rel=1e-12)
+
+
+def test_an_endpoint_that_does_not_take_it_says_what_to_do(aws: LocalAws) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = f"http://127.0.0.1:{server.getsockname()[1]}"
+    once = Config(retries={"total_max_attempts": 1})
+    client = boto3.client("cloudwatch", endpoint_url=nobody, config=once)
+    with pytest.raises(ConfigurationError, match="did not take the synthetic metrics") as caught:
+        publish(client, FLEET[:1], DAY)
+    assert "point AWS_ENDPOINT_URL at an emulator" in caught.value.mend

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -16,8 +17,8 @@ import pytest
 from psycopg import errors as pg
 
 from ingest_fn.deploy.migrate import migrate
-from ingest_fn.errors import ConfigurationError
-from ingest_fn.local.aws import LocalAws
+from ingest_fn.errors import ConfigurationError, IngestError
+from ingest_fn.local.aws import local_aws
 from ingest_fn.model import Change, InstanceOutcome, Outcome
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
@@ -27,116 +28,146 @@ from tests.making import DAY, instance_id, report, whole_day
 from tests.postgres import Server, settings, stored_rows
 
 REGION = "eu-central-1"
+ADMIN, RUNTIME, BY_TOKEN = "rds_admin", "row_handler", "token_holder"
+OUTGROWN = datetime(2025, 1, 15, tzinfo=UTC)
 ONE = instance_id(1)
-_numbers = count(1)
 
 
 @dataclass
 class Installation:
-    """A database as RDS hands it over, and what the template gives the migration function."""
+    """A database as RDS hands it over, and what the template tells the migration function."""
 
     superuser_url: str
-    runtime: str
     secret_arn: str
+    password: str = ""
+    first: dict[str, Any] = field(default_factory=dict)
+    """What the first migration returned."""
 
-    @property
-    def admin_url(self) -> str:
-        return self.as_user("rds_admin", "admin")
-
-    def as_user(self, user: str, password: str) -> str:
+    def url_of(self, user: str, password: str) -> str:
         parts = urlsplit(self.superuser_url)
         netloc = f"{user}:{quote(password)}@{parts.hostname}:{parts.port}"
         return urlunsplit(parts._replace(netloc=netloc))
 
+    @property
+    def runtime_url(self) -> str:
+        return self.url_of(RUNTIME, self.password)
+
     def set_password(self, password: str) -> None:
+        self.password = password
         boto3.client("secretsmanager").put_secret_value(
             SecretId=self.secret_arn,
-            SecretString=json.dumps({"username": self.runtime, "password": password}),
+            SecretString=json.dumps({"username": RUNTIME, "password": password}),
         )
 
     def migrate(self, **env: str) -> dict[str, Any]:
         given = {
             "AWS_REGION": REGION,
-            "DATABASE_URL": self.admin_url,
+            "DATABASE_URL": self.url_of(ADMIN, "admin"),
             "RUNTIME_AUTH": "secret",
             "RUNTIME_SECRET_ARN": self.secret_arn,
         }
         return migrate(given | env)
 
-
-@pytest.fixture
-def installation(aws: LocalAws, postgres: Server) -> Iterator[Installation]:
-    """The administrator may create roles but is no superuser, as RDS's master user."""
-    del aws
-    runtime = f"runtime_{next(_numbers)}"
-    arn = boto3.client("secretsmanager").create_secret(Name="runtime", SecretString="{}")["ARN"]
-    with postgres.fresh_database("template0") as url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("CREATE ROLE rds_admin LOGIN CREATEROLE CREATEDB PASSWORD 'admin'")
-            connection.execute("ALTER SCHEMA public OWNER TO rds_admin")
-            connection.execute(f"GRANT ALL ON DATABASE {url_database(url)} TO rds_admin")
-        installation = Installation(url, runtime, arn)
-        installation.set_password("p@ss'word")
-        yield installation
-        with psycopg.connect(url, autocommit=True) as connection:
-            for role in (runtime, "ingest_owner", "rds_admin", "rds_iam"):
-                found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role])
-                if found.fetchone() is not None:
-                    connection.execute(f"DROP OWNED BY {role} CASCADE")
-                    connection.execute(f"DROP ROLE {role}")
+    def ask(self, query: str) -> list[Any]:
+        with psycopg.connect(self.superuser_url) as connection:
+            return connection.execute(query).fetchall()
 
 
-def url_database(url: str) -> str:
-    return urlsplit(url).path.strip("/")
+@pytest.fixture(scope="module")
+def installation(postgres: Server) -> Iterator[Installation]:
+    """The administrator creates roles and owns the database, as RDS's master user does."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        local_aws(REGION) as emulator,
+        psycopg.connect(postgres.url_of("postgres"), autocommit=True) as superuser,
+    ):
+        for name, value in emulator.environment().items():
+            patch.setenv(name, value)
+        arn = boto3.client("secretsmanager").create_secret(Name="runtime")["ARN"]
+        superuser.execute(f"CREATE ROLE {ADMIN} LOGIN CREATEROLE CREATEDB PASSWORD 'admin'")
+        superuser.execute(f"CREATE ROLE rds_iam ADMIN {ADMIN}")
+        with postgres.fresh_database("template0") as url:
+            superuser.execute(f"ALTER DATABASE {urlsplit(url).path[1:]} OWNER TO {ADMIN}")
+            installation = Installation(url, arn)
+            installation.set_password("p@ss'word")
+            installation.first = installation.migrate()
+            yield installation
+        for role in (BY_TOKEN, RUNTIME, "ingest_owner", "rds_iam", ADMIN):
+            superuser.execute(f"DROP ROLE IF EXISTS {role}")
 
 
-@pytest.fixture
-def runtime_url(installation: Installation) -> str:
-    installation.migrate()
-    return installation.as_user(installation.runtime, "p@ss'word")
+def test_an_administrator_without_superuser_installs_it(installation: Installation) -> None:
+    assert installation.first["before"] is None
+    assert installation.first["runtime_user"] == RUNTIME
+    roles = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname IN ('ingest_owner', '{}')"
+    assert dict(installation.ask(roles.format(RUNTIME))) == {"ingest_owner": False, RUNTIME: True}
+    owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+    assert installation.ask(owners) == [("ingest_owner",)]
 
 
-def test_an_administrator_without_superuser_installs_it_twice(installation: Installation) -> None:
-    first = installation.migrate()
-    assert first["before"] is None
-    assert first["runtime_user"] == installation.runtime
-    assert installation.migrate() == first | {"before": first["after"]}
+ALL_RIGHTS = """
+SELECT relname, relowner::regrole::text, relacl::text FROM pg_class
+WHERE relnamespace = 'public'::regnamespace
+UNION SELECT proname, proowner::regrole::text, proacl::text FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace
+UNION SELECT rolname, pg_authid::text, '' FROM (
+    SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, rolcanlogin, rolbypassrls FROM pg_authid
+) AS pg_authid
+UNION SELECT roleid::regrole::text, member::regrole::text, pg_auth_members::text
+FROM pg_auth_members
+ORDER BY 1, 2, 3
+"""
 
 
-def test_older_code_leaves_a_newer_schema_alone(installation: Installation) -> None:
-    """A deployment that fails later is rolled back, and the old code migrates once more."""
-    installation.migrate()
-    with psycopg.connect(installation.superuser_url, autocommit=True) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    done = installation.migrate()
-    assert (done["before"], done["after"]) == ("9999", "9999")
+def test_a_second_time_changes_nothing(installation: Installation) -> None:
+    before = installation.ask(ALL_RIGHTS)
+    revision = installation.first["after"]
+    assert installation.migrate() == installation.first | {"before": revision}
+    assert installation.ask(ALL_RIGHTS) == before
 
 
 def test_a_new_password_in_the_secret_is_taken_over(installation: Installation) -> None:
-    installation.migrate()
+    before = installation.runtime_url
     installation.set_password("another")
     installation.migrate()
-    psycopg.connect(installation.as_user(installation.runtime, "another")).close()
+    psycopg.connect(installation.runtime_url).close()
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(before)
 
 
-def test_the_runtime_role_does_all_that_a_run_does(runtime_url: str) -> None:
-    login = login_for(settings(runtime_url), REGION)
-    with closing(PostgresStore(Connections(login), REGION, retention_months=13)) as store:
+def test_the_password_never_stands_in_a_statement(installation: Installation) -> None:
+    """The server logs all that it is told: a SCRAM verifier, whose password nobody can read."""
+    installation.set_password("sentinel-of-this-test")
+    with psycopg.connect(installation.superuser_url, autocommit=True) as connection:
+        connection.execute(f"ALTER ROLE {ADMIN} SET log_statement = 'all'")
+        installation.migrate()
+        connection.execute(f"ALTER ROLE {ADMIN} RESET log_statement")
+    ((data,),) = installation.ask("SHOW data_directory")
+    log = Path(data).with_name("server.log").read_text()
+    assert f'ALTER ROLE "{RUNTIME}" PASSWORD \'SCRAM-SHA-256$' in log
+    assert "sentinel" not in log
+
+
+def test_the_runtime_role_does_all_that_a_run_does(installation: Installation) -> None:
+    url = installation.runtime_url
+    with psycopg.connect(url) as connection:
+        connection.execute("SELECT ensure_metrics_partitions(%s, %s)", [OUTGROWN, OUTGROWN])
+    old_month = "SELECT to_regclass('metrics_2025_01') IS NULL"
+    assert installation.ask(old_month) == [(False,)]
+    with closing(PostgresStore(Connections(login_for(settings(url), None)), REGION, 13)) as store:
         run = report()
         store.begin(run)
+        assert installation.ask(old_month) == [(True,)]
         rows = make_rows([whole_day(ONE)])
         assert store.preview(rows).changes == {ONE: Change(24, 0)}
         assert store.write(rows).changes == {ONE: Change(24, 0)}
         assert store.write(make_rows([whole_day(ONE, cpu=20)])).changes == {ONE: Change(0, 24)}
         run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
         assert store.finish(run) is not None
-    assert len(stored_rows(runtime_url)) == 24
+    assert len(stored_rows(url)) == 24
 
 
-REPLACE_FUNCTION = """
-CREATE OR REPLACE FUNCTION ensure_metrics_partitions(timestamptz, timestamptz)
-RETURNS integer LANGUAGE sql AS 'SELECT 1'
-"""
+REPLACE = "CREATE OR REPLACE FUNCTION {} RETURNS integer LANGUAGE sql AS 'SELECT 1'"
 
 
 @pytest.mark.parametrize(
@@ -145,76 +176,104 @@ RETURNS integer LANGUAGE sql AS 'SELECT 1'
         "CREATE TABLE mine (id int)",
         "CREATE SCHEMA mine",
         "CREATE ROLE mine",
+        "CREATE INDEX ON metrics (cpu_utilization)",
+        "CREATE TRIGGER mine AFTER INSERT ON metrics EXECUTE FUNCTION refuse_to_orphan_metrics()",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "ALTER TABLE metrics ADD COLUMN mine int",
+        "ALTER TABLE metrics DETACH PARTITION metrics_2026_11",
         "ALTER TABLE instances ALTER COLUMN region DROP NOT NULL",
+        "ALTER TABLE instances DISABLE TRIGGER ALL",
         "ALTER ROLE ingest_owner LOGIN",
+        "ALTER FUNCTION drop_metrics_partitions OWNER TO CURRENT_USER",
+        "ALTER FUNCTION ensure_metrics_partitions SECURITY INVOKER",
         "DROP TABLE metrics",
         "DROP TABLE metrics_2026_11",
         "DROP FUNCTION ensure_metrics_partitions",
+        "DROP FUNCTION drop_metrics_partitions",
         "TRUNCATE metrics",
+        "TRUNCATE metrics_2026_11",
+        "TRUNCATE instances",
         "TRUNCATE ingest_runs",
         "DELETE FROM metrics",
+        "DELETE FROM metrics_2026_11",
         "DELETE FROM instances",
         "DELETE FROM ingest_runs",
         "UPDATE instances SET region = 'elsewhere'",
+        "UPDATE alembic_version SET version_num = '0000'",
         "GRANT ingest_owner TO CURRENT_USER",
+        "GRANT SELECT ON alembic_version TO PUBLIC",
         "SET ROLE ingest_owner",
-        REPLACE_FUNCTION,
-        "ALTER FUNCTION drop_metrics_partitions OWNER TO CURRENT_USER",
+        REPLACE.format("ensure_metrics_partitions(timestamptz, timestamptz)"),
+        REPLACE.format("drop_metrics_partitions(timestamptz, integer)"),
     ],
 )
-def test_the_runtime_role_can_do_nothing_else(runtime_url: str, statement: str) -> None:
-    with psycopg.connect(runtime_url, autocommit=True) as connection:
+def test_the_runtime_role_can_do_nothing_else(installation: Installation, statement: str) -> None:
+    with psycopg.connect(installation.runtime_url) as connection:
         window = [DAY.start, DAY.end]
         connection.execute("SELECT ensure_metrics_partitions(%s, %s)", window)
         with pytest.raises(pg.InsufficientPrivilege):
             connection.execute(statement)
 
 
-def test_nobody_else_may_make_or_drop_partitions(installation: Installation) -> None:
-    installation.migrate()
-    with psycopg.connect(installation.superuser_url, autocommit=True) as connection:
-        granted = connection.execute(
-            "SELECT proname FROM pg_proc WHERE proname LIKE '%metrics_partitions' "
-            "AND has_function_privilege('pg_monitor', oid, 'EXECUTE')"
-        )
-        assert granted.fetchall() == []
-
-
-def test_the_password_never_stands_in_a_statement(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
+def test_a_temporary_table_of_the_same_name_misleads_no_function(
+    installation: Installation,
 ) -> None:
-    """As the server's log would show it: what stands there is a SCRAM verifier."""
-    said: list[str] = []
-    plain = psycopg.Connection.execute
+    """The functions that run as their owner look at the real tables, whoever calls them."""
+    with psycopg.connect(installation.runtime_url, autocommit=True) as connection:
+        connection.execute(
+            'CREATE TEMPORARY TABLE metrics ("timestamp" timestamptz) '
+            'PARTITION BY RANGE ("timestamp")'
+        )
+        connection.execute("SELECT ensure_metrics_partitions('2025-06-01', '2025-06-02')")
+    parent = "SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = '{}'::regclass"
+    assert installation.ask(parent.format("metrics_2025_06")) == [("metrics",)]
 
-    def listening(connection: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-        text = query if isinstance(query, str | bytes) else query.as_string(connection)
-        said.append(str(text))
-        return plain(connection, query, *args, **kwargs)
 
-    monkeypatch.setattr(psycopg.Connection, "execute", listening)
-    installation.migrate()
-    assert any("SCRAM-SHA-256$" in text for text in said)
-    assert not any("word" in text and "p@ss" in text for text in said)
+def test_the_runtime_role_cannot_hand_on_what_it_may_do(installation: Installation) -> None:
+    """Postgres only warns of a grant by someone who holds the right without its grant option."""
+    with psycopg.connect(installation.runtime_url, autocommit=True) as connection:
+        warned: list[str | None] = []
+        connection.add_notice_handler(lambda notice: warned.append(notice.message_primary))
+        connection.execute("GRANT SELECT ON metrics TO PUBLIC")
+        connection.execute("GRANT EXECUTE ON FUNCTION drop_metrics_partitions TO PUBLIC")
+    assert [message and "no privileges were granted" in message for message in warned] == [True] * 2
+    others = (
+        "SELECT has_table_privilege('pg_monitor', 'metrics', 'SELECT'), "
+        "bool_or(has_function_privilege('pg_monitor', oid, 'EXECUTE')) "
+        "FROM pg_proc WHERE proname LIKE '%_metrics_partitions'"
+    )
+    assert installation.ask(others) == [(False, False)]
 
 
 def test_a_role_that_logs_in_by_iam_has_no_password(installation: Installation) -> None:
-    with psycopg.connect(installation.admin_url, autocommit=True) as connection:
-        connection.execute("CREATE ROLE rds_iam")
-    installation.migrate(RUNTIME_AUTH="iam", RUNTIME_USER=installation.runtime)
-    with psycopg.connect(installation.superuser_url) as connection:
-        (password,) = connection.execute(
-            "SELECT rolpassword FROM pg_authid WHERE rolname = %s", [installation.runtime]
-        ).fetchone() or ("no role",)
-        assert password is None
-        member = "SELECT pg_has_role(%s, 'rds_iam', 'MEMBER')"
-        assert connection.execute(member, [installation.runtime]).fetchone() == (True,)
+    installation.migrate(RUNTIME_AUTH="iam", RUNTIME_USER=BY_TOKEN)
+    found = (
+        "SELECT rolcanlogin, rolpassword, pg_has_role(oid, 'rds_iam', 'MEMBER'), "
+        "has_table_privilege(oid, 'metrics', 'INSERT') FROM pg_authid WHERE rolname = '{}'"
+    )
+    assert installation.ask(found.format(BY_TOKEN)) == [(True, None, True, True)]
+    ((_, password, by_iam, _),) = installation.ask(found.format(RUNTIME))
+    assert password.startswith("SCRAM-SHA-256$")
+    assert not by_iam
 
 
-@pytest.mark.parametrize("env", [{"RUNTIME_AUTH": "password"}, {"RUNTIME_SECRET_ARN": ""}])
+@pytest.mark.parametrize(
+    ("env", "named"),
+    [
+        ({"RUNTIME_AUTH": "password"}, "RUNTIME_AUTH is 'password'"),
+        ({"RUNTIME_SECRET_ARN": ""}, "RUNTIME_SECRET_ARN is ''"),
+        ({"AWS_REGION": ""}, "AWS_REGION is not set"),
+    ],
+)
 def test_a_runtime_login_that_makes_no_sense_is_refused(
-    installation: Installation, env: dict[str, str]
+    installation: Installation, env: dict[str, str], named: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match="RUNTIME_AUTH"):
+    with pytest.raises(ConfigurationError, match=named) as caught:
         installation.migrate(**env)
+    assert caught.value.mend
+
+
+def test_an_administrator_who_may_not_create_roles_is_told_so(installation: Installation) -> None:
+    with pytest.raises(IngestError, match="permission denied") as caught:
+        installation.migrate(DATABASE_URL=installation.runtime_url)
+    assert caught.value.mend

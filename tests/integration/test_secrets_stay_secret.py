@@ -5,158 +5,223 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import boto3
 import psycopg
 import pytest
 
 from ingest_fn import app
-from ingest_fn.errors import IngestError
+from ingest_fn.errors import IncompleteRunError, IngestError
 from ingest_fn.local.aws import LocalAws
+from ingest_fn.model import HOUR
 from ingest_fn.telemetry import SERVICE
-from tests.cloudwatch import CloudWatch, Refusal, running_cloudwatch
+from tests.cli.conftest import Cli, cli
+from tests.cloudwatch import DENIED, CloudWatch, Refusal, running_cloudwatch
+from tests.integration.test_handler import Context
 from tests.making import instance_id
 
-PASSWORD, AWS_SECRET, TOKEN = "marker-password", "marker-aws-secret", "marker-session-token"
-MARKERS = (PASSWORD, AWS_SECRET, TOKEN, "X-Amz-Signature", "X-Amz-Security-Token")
-EVENT = {"scheduled_time": "2026-11-23T10:15:00Z", "instance_ids": [instance_id(1)]}
+__all__ = ["cli"]  # a fixture
+
+ONE = instance_id(1)
+PASSWORD, AWS_SECRET, SESSION_TOKEN = "marker-password", "marker-aws-secret", "marker-session-token"
+PARTS_OF_A_TOKEN = ("X-Amz-Signature", "X-Amz-Security-Token")
 
 
-class Context:
-    aws_request_id = "c3a1f2d4"
+@dataclass(frozen=True)
+class World:
+    """A database, a CloudWatch, and the environment that names them."""
 
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
+    database_url: str
+    cloudwatch: CloudWatch
+    env: dict[str, str]
 
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(statement)
 
-@pytest.fixture
-def cloudwatch() -> Iterator[CloudWatch]:
-    with running_cloudwatch() as service:
-        yield service
+    def ledger(self) -> list[str]:
+        """Every run, whole."""
+        with psycopg.connect(self.database_url) as connection:
+            rows = connection.execute("SELECT to_jsonb(run)::text FROM ingest_runs AS run")
+            return [text for (text,) in rows]
 
-
-@pytest.fixture
-def plant(
-    aws: LocalAws, cloudwatch: CloudWatch, monkeypatch: pytest.MonkeyPatch, capfd: Any
-) -> Iterator[Any]:
-    """A handler whose environment is full of markers; ``plant(**env)`` and it is cold."""
-    del aws, capfd
-
-    def plant(**env: str) -> None:
-        markers = {
-            "AWS_SECRET_ACCESS_KEY": AWS_SECRET,
-            "AWS_SESSION_TOKEN": TOKEN,
-            "AWS_ENDPOINT_URL_CLOUDWATCH": cloudwatch.url,
+    def by(self, auth: str, **env: str) -> dict[str, str]:
+        """A login at the database by ``DATABASE_AUTH``."""
+        url = urlsplit(self.database_url)
+        return {
+            "DATABASE_HOST": url.hostname or "",
+            "DATABASE_PORT": str(url.port),
+            "DATABASE_NAME": url.path.strip("/"),
+            "DATABASE_SSLMODE": "disable",
+            "DATABASE_AUTH": auth,
+            **env,
         }
-        for name, value in (markers | env).items():
+
+    def by_secret(self, value: str) -> dict[str, str]:
+        secret = boto3.client("secretsmanager").create_secret(Name="login", SecretString=value)
+        return self.by("secret", DATABASE_SECRET_ARN=secret["ARN"])
+
+
+@pytest.fixture
+def world(aws: LocalAws, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with running_cloudwatch() as cloudwatch:
+        last = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - HOUR
+        cloudwatch.put(ONE, "CPUUtilization", last, 10.0)
+        secrets = {"AWS_SECRET_ACCESS_KEY": AWS_SECRET, "AWS_SESSION_TOKEN": SESSION_TOKEN}
+        env = {"AWS_ENDPOINT_URL_CLOUDWATCH": cloudwatch.url, "CLOUDWATCH_API": "metric-data"}
+        yield World(database_url, cloudwatch, aws.environment() | secrets | env)
+
+
+def unreachable(world: World) -> dict[str, str]:
+    return {"DATABASE_URL": f"postgresql://ingest:{PASSWORD}@127.0.0.1:1/metrics"}
+
+
+def not_a_host(world: World) -> dict[str, str]:
+    return {"DATABASE_URL": f"postgresql://ingest:{PASSWORD}@no-such-host.invalid/metrics"}
+
+
+def not_a_url(world: World) -> dict[str, str]:
+    return {"DATABASE_URL": f"postgresql://ingest:%{PASSWORD}@127.0.0.1:1/metrics"}
+
+
+def bare_at_sign(world: World) -> dict[str, str]:
+    return {"DATABASE_URL": f"postgresql://ingest:half@{PASSWORD}@127.0.0.1:1/metrics"}
+
+
+def forgotten_host(world: World) -> dict[str, str]:
+    return {"DATABASE_URL": f"postgresql://ingest:{PASSWORD}"}
+
+
+def refused_password(world: World) -> dict[str, str]:
+    url = urlsplit(world.database_url)
+    where = f"ingest:{PASSWORD}@{url.hostname}:{url.port}"
+    return {"DATABASE_URL": url._replace(netloc=where).geturl()}
+
+
+def refused_secret(world: World) -> dict[str, str]:
+    return world.by_secret(json.dumps({"username": "ingest", "password": PASSWORD}))
+
+
+def half_a_secret(world: World) -> dict[str, str]:
+    return world.by_secret(json.dumps({"password": PASSWORD}))
+
+
+def broken_secret(world: World) -> dict[str, str]:
+    return world.by_secret('{"password": "' + PASSWORD)
+
+
+def refused_token(world: World) -> dict[str, str]:
+    return world.by("iam", DATABASE_USER="ingest")
+
+
+def no_tables(world: World) -> dict[str, str]:
+    world.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return {"DATABASE_URL": world.database_url}
+
+
+def refused_rows(world: World) -> dict[str, str]:
+    world.execute("ALTER TABLE metrics ADD CONSTRAINT never CHECK (cpu_utilization < 0)")
+    return {"DATABASE_URL": world.database_url}
+
+
+def denied_call(world: World) -> dict[str, str]:
+    message = DENIED.format("GetMetricData", "GetMetricData")
+    world.cloudwatch.refuse = lambda _: Refusal("AccessDenied", message, 403)
+    return {"DATABASE_URL": world.database_url}
+
+
+Failure = Callable[[World], dict[str, str]]
+NOT_LET_IN: dict[Failure, str] = {
+    unreachable: "Connection refused",
+    not_a_host: "no-such-host.invalid",
+    not_a_url: "DATABASE_URL is not a libpq URL",
+    bare_at_sign: "DATABASE_URL is not a libpq URL",
+    forgotten_host: "DATABASE_URL is not a libpq URL",
+    refused_password: "password authentication failed",
+    refused_secret: "password authentication failed",
+    half_a_secret: "is not a JSON object with username and password",
+    broken_secret: "is not a JSON object with username and password",
+    refused_token: "password authentication failed",
+}
+LET_IN: dict[Failure, str] = {
+    no_tables: "The database is not ready",
+    refused_rows: "1 of 1 instances",
+    denied_call: "AWS denied cloudwatch:GetMetricData",
+}
+"""What is provoked, and a few words that show that it came to that."""
+
+
+def assert_secret(world: World, *shown: str) -> None:
+    own = urlsplit(world.database_url).password or ""
+    markers = (PASSWORD, AWS_SECRET, SESSION_TOKEN, *PARTS_OF_A_TOKEN, own)
+    assert [marker for marker in markers for text in shown if marker in text] == []
+
+
+@pytest.fixture
+def failure_of_the_function(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> Iterator[Callable[[dict[str, str]], str]]:
+    """Run the handler, which fails; all that it lets anybody see, the error's causes included."""
+
+    def failure(env: dict[str, str]) -> str:
+        for name, value in (world.env | env).items():
             monkeypatch.setenv(name, value)
         app.ingester.cache_clear()
+        # A logger keeps the stdout that it was made with; each test has one of its own.
         logging.Logger.manager.loggerDict.pop(SERVICE, None)
+        with pytest.raises(IngestError) as failed:
+            app.lambda_handler({"instance_ids": [ONE]}, Context())  # type: ignore[arg-type]
+        error = failed.value
+        result = error.report.as_dict() if isinstance(error, IncompleteRunError) else {}
+        shown = [*traceback.format_exception(error), repr(error), json.dumps(result)]
+        return "\n".join([*shown, *capfd.readouterr(), caplog.text])
 
-    yield plant
+    yield failure
+    if app.ingester.cache_info().currsize:
+        app.ingester().close()
     app.ingester.cache_clear()
 
 
-def failure_of_a_run(capfd: pytest.CaptureFixture[str]) -> str:
-    """All that a failing run lets anybody see, the traceback with its causes included."""
-    with pytest.raises(IngestError) as failed:
-        app.lambda_handler(EVENT, Context())  # type: ignore[arg-type]
-    out, err = capfd.readouterr()
-    seen = "\n".join([out, err, *traceback.format_exception(failed.value)])
-    seen += json.dumps(getattr(getattr(failed.value, "report", None), "as_dict", dict)())
-    assert "Error" in seen
-    return seen
-
-
-def assert_secret(seen: str) -> None:
-    assert [marker for marker in MARKERS if marker in seen] == []
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://ingest:{}@127.0.0.1:1/metrics",
-        "postgresql://ingest:{}@no-such-host.invalid/metrics",
-        "postgresql://ingest:{}@host:port/metrics",
-        "postgresql://ingest:{}@127.0.0.1:1/metrics?no_such_option=1",
-    ],
-)
-def test_a_url_with_a_password(plant: Any, capfd: Any, url: str) -> None:
-    plant(DATABASE_URL=url.format(PASSWORD))
-    assert_secret(failure_of_a_run(capfd))
-
-
-def test_a_password_that_is_refused(plant: Any, capfd: Any, database_url: str) -> None:
-    head, _, tail = database_url.partition("@")
-    user = head.rpartition("//")[2].partition(":")[0]
-    plant(DATABASE_URL=f"postgresql://{user}:{PASSWORD}@{tail}")
-    seen = failure_of_a_run(capfd)
-    assert "password authentication failed" in seen
-    assert_secret(seen)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        PASSWORD,
-        json.dumps(PASSWORD),
-        json.dumps({"password": PASSWORD}),
-        '{"password": "' + PASSWORD,
-    ],
-)
-def test_a_malformed_secret(plant: Any, capfd: Any, value: str) -> None:
-    arn = boto3.client("secretsmanager").create_secret(Name="s", SecretString=value)["ARN"]
-    plant(DATABASE_HOST="127.0.0.1", DATABASE_AUTH="secret", DATABASE_SECRET_ARN=arn)
-    assert_secret(failure_of_a_run(capfd))
-
-
-def test_a_secret_that_is_refused(plant: Any, capfd: Any, database_url: str) -> None:
-    value = json.dumps({"username": "nobody", "password": PASSWORD})
-    arn = boto3.client("secretsmanager").create_secret(Name="s", SecretString=value)["ARN"]
-    where = database_url.rpartition("@")[2].partition("/")[0].split(":")
-    plant(
-        DATABASE_HOST=where[0],
-        DATABASE_PORT=where[1],
-        DATABASE_SSLMODE="disable",
-        DATABASE_AUTH="secret",
-        DATABASE_SECRET_ARN=arn,
-    )
-    assert_secret(failure_of_a_run(capfd))
-
-
-def test_a_token(plant: Any, capfd: Any) -> None:
-    plant(
-        DATABASE_HOST="127.0.0.1",
-        DATABASE_PORT="1",
-        DATABASE_AUTH="iam",
-        DATABASE_USER="ingest",
-        DATABASE_SSLMODE="disable",
-    )
-    seen = failure_of_a_run(capfd)
-    assert "Cannot connect to Postgres at 127.0.0.1:1" in seen
-    assert_secret(seen)
-
-
-def test_a_refused_call_and_what_the_ledger_keeps_of_it(
-    plant: Any, capfd: Any, cloudwatch: CloudWatch, database_url: str
+@pytest.mark.parametrize("provoke", [*NOT_LET_IN, *LET_IN])
+def test_the_function_keeps_them(
+    world: World, failure_of_the_function: Callable[[dict[str, str]], str], provoke: Failure
 ) -> None:
-    plant(DATABASE_URL=database_url, CLOUDWATCH_API="metric-data")
-    cloudwatch.refuse = lambda _: Refusal("AccessDenied", "User is not authorized", 403)
-    seen = failure_of_a_run(capfd)
-    with psycopg.connect(database_url) as connection:
-        rows = connection.execute("SELECT to_jsonb(ingest_runs)::text FROM ingest_runs").fetchall()
-    assert len(rows) == 1
-    password = database_url.partition("@")[0].rpartition(":")[2]
-    assert password not in seen + str(rows)
-    assert_secret(seen + str(rows))
+    shown = failure_of_the_function(provoke(world))
+    assert (NOT_LET_IN | LET_IN)[provoke] in shown
+    assert '"level":"ERROR"' in shown or '"level":"WARNING"' in shown
+    assert_secret(world, shown)
 
 
-def test_a_statement_that_fails(plant: Any, capfd: Any, postgres: Any) -> None:
-    with postgres.fresh_database("template0") as url:
-        plant(DATABASE_URL=url)
-        seen = failure_of_a_run(capfd)
-    assert "ingest_fn migrate" in seen
-    assert url.partition("@")[0].rpartition(":")[2] not in seen
-    assert_secret(seen)
+@pytest.mark.parametrize("provoke", [refused_rows, denied_call])
+def test_the_ledger_keeps_them(
+    world: World, failure_of_the_function: Callable[[dict[str, str]], str], provoke: Failure
+) -> None:
+    failure_of_the_function(provoke(world))
+    (line,) = world.ledger()
+    assert json.loads(line)["failures"][0]["instance_id"] == ONE
+    assert_secret(world, line)
+
+
+@pytest.mark.parametrize("provoke", [bare_at_sign, refused_secret, refused_token, *LET_IN])
+def test_the_command_keeps_them(world: World, cli: Cli, provoke: Failure) -> None:
+    env = world.env | provoke(world) | {"AWS_INSTANCE_IDS": ONE}
+    done = cli("cloudwatch", "--json", **env)
+    assert done.returncode in {1, 2}
+    assert (NOT_LET_IN | LET_IN)[provoke] in done.stderr
+    assert "Traceback" not in done.stderr
+    assert_secret(world, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("provoke", [refused_password, broken_secret])
+def test_a_migration_keeps_them(world: World, cli: Cli, provoke: Failure) -> None:
+    done = cli("migrate", **world.env, **provoke(world))
+    assert done.returncode == 2
+    assert NOT_LET_IN[provoke] in done.stderr
+    assert_secret(world, done.stdout, done.stderr)

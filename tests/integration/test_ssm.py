@@ -1,12 +1,12 @@
-"""Instance ids out of Parameter Store."""
+"""Instance ids out of Parameter Store: every form, every page, and what is said of the rest."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import boto3
@@ -18,138 +18,151 @@ from ingest_fn.local.aws import LocalAws
 from ingest_fn.ssm import read_instance_ids
 from tests.making import instance_id
 
-IDS = tuple(instance_id(number) for number in range(25))
-ONE, TWO, THREE = IDS[:3]
+ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
+REGION = "eu-central-1"
+Body = dict[str, Any]
 
 
-def ids(name: str) -> tuple[str, ...]:
-    return tuple(read_instance_ids(Clients("eu-central-1", 1).make("ssm"), name))
+@pytest.fixture
+def client(aws: LocalAws) -> Any:
+    return Clients(aws.region, calls_in_flight=1).make("ssm")
 
 
-def put(name: str, value: str, kind: Any = "String") -> None:
+def put(name: str, value: str, kind: str = "String") -> None:
     boto3.client("ssm").put_parameter(Name=name, Value=value, Type=kind)
 
 
 @pytest.mark.parametrize(
-    ("value", "kind"),
+    ("kind", "value"),
     [
-        (f"{ONE},{TWO}", "StringList"),
-        (f"{ONE}, {TWO}\n", "String"),
-        (f"{ONE}\n{TWO}", "String"),
-        (json.dumps([ONE, TWO]), "String"),
-        (f"{ONE},{TWO},{ONE}", "StringList"),
+        ("String", f"{TWO}, {ONE}\n{THREE}"),
+        ("StringList", f"{TWO},{ONE},{THREE}"),
+        ("String", json.dumps([TWO, ONE, THREE])),
+        ("StringList", f"{TWO},{ONE},{TWO},{THREE},{ONE}"),
     ],
 )
-def test_one_parameter(aws: LocalAws, value: str, kind: str) -> None:
+def test_every_form_of_one_parameter(client: Any, kind: str, value: str) -> None:
     put("/fleet", value, kind)
-    assert ids("/fleet") == (ONE, TWO)
+    assert read_instance_ids(client, "/fleet") == (TWO, ONE, THREE)
 
 
-def test_all_parameters_below_a_path_page_by_page(aws: LocalAws) -> None:
-    for number, id_ in enumerate(IDS):
-        put(f"/fleet/{'deeper/' * (number % 2)}{number:02}", id_)
-    put("/fleet-of-others", "i-0000beef")
-    assert set(ids("/fleet/")) == set(IDS)
+def test_a_path_joins_all_that_is_below_it(client: Any) -> None:
+    """More parameters than the ten of a page, some of them nested, and one beside the path."""
+    ids = [instance_id(number) for number in range(25)]
+    for number, id_ in enumerate(ids):
+        put(f"/fleet/{'web/eu/' if number % 3 else ''}{number}", id_)
+    put("/fleet-of-another", instance_id(99))
+    assert sorted(read_instance_ids(client, "/fleet/")) == ids
 
 
-def test_a_path_s_duplicates_count_once(aws: LocalAws) -> None:
+def test_an_id_in_two_parameters_of_a_path_counts_once(client: Any) -> None:
     put("/fleet/a", f"{ONE},{TWO}", "StringList")
-    put("/fleet/b", f"{TWO},{THREE}", "StringList")
-    assert ids("/fleet/") == (ONE, TWO, THREE)
+    put("/fleet/b", json.dumps([TWO, THREE]))
+    assert read_instance_ids(client, "/fleet/") == (ONE, TWO, THREE)
+
+
+def test_the_root_is_a_path_too(client: Any) -> None:
+    put("/fleet/a", ONE)
+    assert read_instance_ids(client, "/") == (ONE,)
 
 
 @pytest.mark.parametrize(
-    ("value", "kind", "said"),
+    ("stored", "asked", "said"),
     [
-        (f"{ONE},i-123", "StringList", "SSM parameter /fleet holds 'i-123'"),
-        ("[1]", "String", "holds 1, which is no instance id"),
-        ("[", "String", "starts like a JSON array"),
-        (ONE, "SecureString", "is a SecureString"),
+        (("/fleet", ONE, "SecureString"), "/fleet", "SSM parameter /fleet is a SecureString"),
+        (("/fleet/a", ONE, "SecureString"), "/fleet/", "SSM parameter /fleet/a is a SecureString"),
+        (("/fleet", f"{ONE},i-xyz"), "/fleet", "SSM parameter /fleet holds 'i-xyz'"),
+        (("/fleet/b", "i-xyz"), "/fleet/", "SSM parameter /fleet/b holds 'i-xyz'"),
+        (("/fleet", " , "), "/fleet", "SSM parameter /fleet holds no instance ids"),
+        (("/fleets", ONE), "/fleet", "SSM parameter /fleet does not exist"),
+        (("/fleet", ONE), "/fleet/", "No SSM parameter exists below the path /fleet/"),
     ],
 )
-def test_a_value_that_is_no_list_of_ids_is_refused_by_name(
-    aws: LocalAws, value: str, kind: str, said: str
+def test_what_cannot_be_used_is_named_with_its_mend(
+    client: Any, stored: tuple[str, ...], asked: str, said: str
 ) -> None:
-    put("/fleet", value, kind)
-    with pytest.raises(ConfigurationError) as refused:
-        ids("/fleet")
-    assert said in str(refused.value)
-    assert "/fleet" in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("/fleet", "/fleet does not exist"), ("/fleet/", "No SSM parameter exists below the path")],
-)
-def test_what_is_not_there_is_named_with_the_command_that_makes_it(
-    aws: LocalAws, name: str, said: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=said) as refused:
-        ids(name)
-    assert "aws ssm put-parameter --name /fleet" in refused.value.mend
+    put(*stored)
+    with pytest.raises(ConfigurationError) as caught:
+        read_instance_ids(client, asked)
+    assert caught.value.message.startswith(said)
+    assert caught.value.mend
 
 
 @contextmanager
-def answering(answers: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:
-    """A Parameter Store that gives these answers, one after the other, and the last for ever."""
+def parameter_store(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[Body], tuple[int, Body]]
+) -> Iterator[Any]:
+    """A client of an endpoint that answers each request's body as ``answer`` says."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            status, content = answers.pop(0) if len(answers) > 1 else answers[0]
-            body = json.dumps(content).encode()
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, content = answer(body)
+            sent = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(sent)
 
         def log_message(self, *_: object) -> None:
-            pass
+            """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield Clients(REGION, calls_in_flight=1).make("ssm")
+        finally:
+            server.shutdown()
+            thread.join()
 
 
-@pytest.fixture
-def point_at(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def point(url: str) -> None:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-
-    return point
+def parameter(name: str, value: str) -> Body:
+    return {"Name": name, "Type": "String", "Value": value}
 
 
-def test_an_empty_page_may_have_a_next_one(point_at: Any) -> None:
-    def page(*ids: str, **more: str) -> tuple[int, dict[str, Any]]:
-        found = [{"Name": f"/fleet/{id_}", "Type": "String", "Value": id_} for id_ in ids]
-        return 200, {"Parameters": found, **more}
-
-    with answering([page(NextToken="1"), page(ONE, NextToken="2"), page(TWO)]) as url:
-        point_at(url)
-        assert ids("/fleet/") == (ONE, TWO)
+def test_an_empty_page_with_a_next_token_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages: dict[str | None, Body] = {
+        None: {"Parameters": [], "NextToken": "second"},
+        "second": {"Parameters": [parameter("/fleet/a", ONE)], "NextToken": "third"},
+        "third": {"Parameters": [], "NextToken": "fourth"},
+        "fourth": {"Parameters": [parameter("/fleet/b", TWO)]},
+    }
+    with parameter_store(monkeypatch, lambda body: (200, pages[body.get("NextToken")])) as client:
+        assert read_instance_ids(client, "/fleet/") == (ONE, TWO)
 
 
 @pytest.mark.parametrize(
-    ("name", "action"), [("/fleet", "ssm:GetParameter"), ("/fleet/", "ssm:GetParametersByPath")]
+    ("name", "action"),
+    [("/fleet", "ssm:GetParameter"), ("/fleet/", "ssm:GetParametersByPath")],
 )
-def test_a_missing_permission_is_named(point_at: Any, name: str, action: str) -> None:
-    denied = {"__type": "AccessDeniedException", "Message": "User is not authorized"}
-    with answering([(400, denied)]) as url:
-        point_at(url)
-        with pytest.raises(AccessDeniedError, match=f"AWS denied {action}:") as refused:
-            ids(name)
-    assert f"Allow {action}" in refused.value.mend
+def test_a_denied_read_names_the_permission(
+    monkeypatch: pytest.MonkeyPatch, name: str, action: str
+) -> None:
+    said = f"User: ingest is not authorized to perform: {action}"
+    denied = {"__type": "AccessDeniedException", "Message": said}
+    with (
+        parameter_store(monkeypatch, lambda _: (400, denied)) as client,
+        pytest.raises(AccessDeniedError) as caught,
+    ):
+        read_instance_ids(client, name)
+    assert said in caught.value.message
+    assert f"Allow {action} " in caught.value.mend
 
 
-def test_a_service_that_fails_is_no_missing_parameter(point_at: Any) -> None:
-    with answering([(400, {"__type": "InternalServerError", "Message": "try later"})]) as url:
-        point_at(url)
-        with pytest.raises(IngestError, match="ssm:GetParameter failed") as failed:
-            ids("/fleet")
-    assert not isinstance(failed.value, ConfigurationError)
+@pytest.mark.parametrize("name", ["/fleet", "/fleet/"])
+def test_an_answer_that_is_an_error_is_no_missing_parameter(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A retry may help, so that it must not read as a mistake in the configuration."""
+    refused = {"__type": "InvalidKeyId", "message": "the key is gone"}
+    with (
+        parameter_store(monkeypatch, lambda _: (400, refused)) as client,
+        pytest.raises(IngestError, match="InvalidKeyId: the key is gone") as caught,
+    ):
+        read_instance_ids(client, name)
+    assert not isinstance(caught.value, ConfigurationError)

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.pooler import PROGRAM, Pooler, running_pooler
 from tests.postgres import Server
 
+HERE = Path(__file__).parent
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without PgBouncer the tests here cannot run, and the run says so."""
-    here = [item for item in items if "tests/system" in item.path.as_posix()]
+    here = [item for item in items if item.path.is_relative_to(HERE)]
     if PROGRAM is not None or not here:
         return
     items[:] = [item for item in items if item not in here]
@@ -21,6 +24,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             f"PgBouncer is not installed: {len(here)} tests of TLS and of a transaction pooler do "
             "not run. Install it: apt-get install pgbouncer"
         )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A machine without PgBouncer has been told so; that nothing was left to run is no failure."""
+    if PROGRAM is None and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.OK
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-import psycopg
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
 
+import psycopg
+import pytest
+
+from ingest_fn.model import InstanceOutcome, Outcome
 from ingest_fn.rows import make_rows
 from tests.integration.test_store import *  # noqa: F403  every test of the store runs here again
 from tests.integration.test_store import (
@@ -13,7 +21,9 @@ from tests.integration.test_store import (
     test_at_most_two_connections,
 )
 from tests.making import instance_id, report, whole_day
-from tests.postgres import stored_rows
+from tests.pooler import running_pooler
+from tests.postgres import Server, stored_rows
+from tests.stores import ONE, TWO
 
 # These look at the server's connections and logins, which here are the pooler's.
 del test_a_killed_connection_between_two_runs_goes_unnoticed
@@ -21,29 +31,62 @@ del test_an_unreachable_database_is_reported_with_its_cause
 del test_at_most_two_connections
 
 
-def test_two_stores_take_turns_on_the_same_server_connections(database_url: str) -> None:
-    one, other = store_of(database_url), store_of(database_url)
-    one.begin(report())
-    batches = [make_rows([whole_day(instance_id(n), cpu=n)]) for n in range(8)]
-    for number, batch in enumerate(batches):
-        (one, other)[number % 2].write(batch)
-    assert len(stored_rows(database_url)) == 8 * 24
-    one.close()
-    other.close()
+@pytest.fixture
+def narrow_url(postgres: Server, tmp_path: Path) -> Iterator[str]:
+    """A migrated database behind a pooler that has a single connection to it."""
+    with (
+        postgres.fresh_database() as url,
+        running_pooler(tmp_path, url, default_pool_size="1") as pooler,
+    ):
+        yield pooler.before(url)
 
 
-def test_the_session_is_left_as_it_was(database_url: str) -> None:
-    store = store_of(database_url)
-    store.begin(report())
-    store.write(make_rows([whole_day(instance_id(1))]))
+def test_two_stores_take_turns_on_one_server_connection(narrow_url: str) -> None:
+    together = Barrier(2)
+
+    def fill(first: int) -> int:
+        store = store_of(narrow_url)
+        store.begin(report())
+        inserted = 0
+        for number in range(first, 16, 2):
+            together.wait(10)
+            ids = [instance_id(number), instance_id(100 + number // 2)]  # own, and contended
+            changes = store.write(make_rows([whole_day(id_) for id_ in ids])).changes
+            inserted += sum(change.inserted for change in changes.values())
+        store.close()
+        return inserted
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(fill, range(2))) == (16 + 8) * 24
+    assert len(stored_rows(narrow_url)) == (16 + 8) * 24
+    backends = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    assert asked(narrow_url, backends) == [(1,)]
+
+
+def asked(url: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, prepare_threshold=None) as connection:
+        return connection.execute(query).fetchall()
+
+
+PINNING = (
+    "SELECT name FROM pg_settings WHERE source = 'session' AND name <> 'application_name'",
+    "SELECT name FROM pg_prepared_statements",
+    "SELECT name FROM pg_cursors WHERE statement NOT LIKE '%pg_cursors%'",
+    "SELECT relname FROM pg_class WHERE relpersistence = 't'",
+    "SELECT objid::text FROM pg_locks WHERE locktype = 'advisory'",
+    "SELECT pg_listening_channels()",
+)
+"""What would pin a connection of RDS Proxy, or show in another client's session."""
+
+
+def test_the_session_is_left_as_it_was(narrow_url: str) -> None:
+    store = store_of(narrow_url)
+    run = report()
+    store.begin(run)
+    store.write(make_rows([whole_day(ONE)]))
+    store.write(make_rows([whole_day(ONE, cpu=11.0)]))
+    store.preview(make_rows([whole_day(TWO)]))
+    run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
+    store.finish(run)
     store.close()
-    with psycopg.connect(database_url, prepare_threshold=None) as connection:
-        changed = (
-            "SELECT name FROM pg_settings WHERE source = 'session' AND name <> 'application_name'"
-        )
-        assert connection.execute(changed).fetchall() == []
-        assert connection.execute("SELECT name FROM pg_prepared_statements").fetchall() == []
-        assert (
-            connection.execute("SELECT relname FROM pg_class WHERE relpersistence = 't'").fetchall()
-            == []
-        )
+    assert [asked(narrow_url, query) for query in PINNING] == [[]] * len(PINNING)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from ingest_fn.errors import StoreUnreachableError
 from ingest_fn.local.aws import LocalAws
-from ingest_fn.postgres.connections import connect
+from ingest_fn.postgres.connections import Connections, connect
 from ingest_fn.postgres.login import login_for
 from ingest_fn.settings import database
 from tests.pooler import Pooler, running_pooler
@@ -121,32 +123,65 @@ def connected(env: dict[str, str]) -> psycopg.Connection:
     return connect(login_for(database(env), "eu-central-1"))
 
 
+def refused(env: dict[str, str], said: str, mend: str) -> None:
+    """No connection, the cause in libpq's words, and a mend that is about TLS."""
+    with pytest.raises(StoreUnreachableError, match=said) as refusal:
+        connected(env)
+    assert refusal.value.message.startswith("Cannot connect to Postgres at ")
+    assert mend in refusal.value.mend
+    assert "security group" not in refusal.value.mend
+    assert "hunter2" not in str(refusal.value)
+
+
 def test_the_right_server_is_trusted(env: dict[str, str]) -> None:
     with connected(env) as connection:
         assert connection.pgconn.ssl_in_use
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_every_connection_of_a_pool_logs_in_with_a_token_of_its_own(env: dict[str, str]) -> None:
+    login = login_for(
+        database(env | {"DATABASE_AUTH": "iam", "DATABASE_USER": "ingest"}), "eu-central-1"
+    )
+    with closing(Connections(login)) as connections, connections.connection() as one:
+        time.sleep(1.1)  # a token is signed for a second
+        with connections.connection() as other:
+            tokens = {one.info.password, other.info.password}
+            assert one.pgconn.ssl_in_use
+            assert other.pgconn.ssl_in_use
+    assert len(tokens) == 2
+    assert all(f"localhost:{env['DATABASE_PORT']}/?Action=connect" in token for token in tokens)
+
+
 def test_a_server_of_another_name_is_not(env: dict[str, str]) -> None:
-    with pytest.raises(StoreUnreachableError, match="does not match host name") as refused:
-        connected(env | {"DATABASE_HOST": "127.0.0.1"})
-    assert "DATABASE_HOST" in refused.value.mend
+    refused(env | {"DATABASE_HOST": "127.0.0.1"}, "does not match host name", "DATABASE_HOST")
 
 
 def test_a_server_signed_by_another_authority_is_not(env: dict[str, str], tmp_path: Path) -> None:
     other = authority("the one that is not").bundle(tmp_path / "other.pem")
-    with pytest.raises(StoreUnreachableError, match="certificate verify failed") as refused:
-        connected(env | {"DATABASE_SSLROOTCERT": str(other)})
-    assert "DATABASE_SSLROOTCERT" in refused.value.mend
+    env |= {"DATABASE_SSLROOTCERT": str(other)}
+    refused(env, "certificate verify failed", "DATABASE_SSLROOTCERT")
+
+
+def test_an_authority_of_one_s_own_is_not_unless_it_is_named(env: dict[str, str]) -> None:
+    del env["DATABASE_SSLROOTCERT"]
+    refused(env, "certificate verify failed", "DATABASE_SSLROOTCERT")
 
 
 def test_a_server_without_tls_is_not(env: dict[str, str], pooler: Pooler) -> None:
-    with pytest.raises(StoreUnreachableError, match="does not support SSL") as refused:
-        connected(env | {"DATABASE_PORT": str(pooler.port)})
-    assert "hunter2" not in str(refused.value)
+    refused(env | {"DATABASE_PORT": str(pooler.port)}, "does not support SSL", "takes no TLS")
 
 
 def test_a_missing_bundle_is_named(env: dict[str, str]) -> None:
-    with pytest.raises(StoreUnreachableError, match=r"/nowhere\.pem") as refused:
-        connected(env | {"DATABASE_SSLROOTCERT": "/nowhere.pem"})
-    assert "DATABASE_SSLROOTCERT" in refused.value.mend
+    env |= {"DATABASE_SSLROOTCERT": "/nowhere.pem"}
+    refused(env, r"/nowhere\.pem", "DATABASE_SSLROOTCERT")
+
+
+def test_a_pool_says_so_too(env: dict[str, str]) -> None:
+    login = login_for(database(env | {"DATABASE_HOST": "127.0.0.1"}), "eu-central-1")
+    with (
+        closing(Connections(login)) as connections,
+        pytest.raises(StoreUnreachableError, match="does not match host name"),
+        connections.connection(),
+    ):
+        raise AssertionError

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from statistics import mean
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest_fn.model import HOUR, Reading, Window
+from ingest_fn.model import HOUR, HOUR_SECONDS, Reading, Window, utc
 from ingest_fn.synthetic.fleet import Kind, Machine, make_fleet
-from ingest_fn.synthetic.metrics import SETTLED, readings
+from ingest_fn.synthetic.metrics import SETTLED, metric_data, readings
+from tests.making import END
 
-END = datetime(2026, 11, 23, 10, tzinfo=UTC)  # a Monday
 WEEK = Window(END - 7 * 24 * HOUR, END)
 seeds = st.integers(0, 2**32)
 
@@ -22,8 +22,8 @@ def fleet(count: int, seed: int = 1) -> list[Machine]:
     return list(make_fleet(count, seed, END))
 
 
-def of_kind(kind: Kind) -> Machine:
-    return next(machine for machine in fleet(20) if machine.kind is kind)
+def of_kind(kind: Kind, seed: int = 1) -> Machine:
+    return next(machine for machine in fleet(10, seed) if machine.kind is kind)
 
 
 def read(machine: Machine, window: Window = WEEK, as_of: datetime | None = None) -> Reading:
@@ -35,7 +35,11 @@ def cpu(machine: Machine) -> list[float]:
     return list(read(machine).series[0].values())
 
 
-@given(seeds, st.integers(1, 40), st.integers(0, 40))
+def hours_seen(machine: Machine, window: Window = WEEK) -> list[datetime]:
+    return [utc(stamp) for stamp in read(machine, window).series[0]]
+
+
+@given(seeds, st.integers(0, 40), st.integers(0, 40))
 def test_a_bigger_fleet_of_the_same_seed_begins_with_the_same_machines(
     seed: int, count: int, more: int
 ) -> None:
@@ -50,80 +54,130 @@ def test_another_seed_is_another_fleet(seed: int) -> None:
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 9), st.integers(0, 100), st.integers(1, 68))
+@given(seeds, st.integers(0, 9), st.integers(0, 100), st.integers(1, 68))
 def test_an_hour_is_the_same_in_whatever_window_it_is_seen(
-    number: int, first: int, hours: int
+    seed: int, number: int, first: int, hours: int
 ) -> None:
-    machine = fleet(10)[number]
+    machine = fleet(10, seed)[number]
     start = WEEK.start + first * HOUR
-    part = read(machine, Window(start, start + hours * HOUR))
-    for seen, whole in zip(part.series, read(machine).series, strict=True):
-        inside = {
-            stamp: v
-            for stamp, v in whole.items()
-            if stamp in seen
-            or stamp in range(int(start.timestamp()), int((start + hours * HOUR).timestamp()))
-        }
-        assert seen == inside
+    window = Window(start, start + hours * HOUR)
+    for part, whole in zip(read(machine, window).series, read(machine).series, strict=True):
+        assert part == {stamp: whole[stamp] for stamp in window.stamps if stamp in whole}
 
 
-def test_every_kind_is_there_and_labelled() -> None:
-    machines = fleet(20)
+@given(seeds)
+def test_ten_machines_show_every_kind_and_say_what_they_are(seed: int) -> None:
+    machines = fleet(10, seed)
     assert {machine.kind for machine in machines} == set(Kind)
     for machine in machines:
         assert machine.idle == (machine.kind is Kind.IDLE)
         assert machine.oversized == (machine.kind is Kind.OVERSIZED)
+        assert machine.label == f"{machine.kind.value}, {machine.instance_type}"
 
 
-@given(seeds)
 @settings(max_examples=10)
-def test_values_are_possible(seed: int) -> None:
-    for reading in readings(fleet(10, seed), Window(END - 48 * HOUR, END)):
+@given(seeds, st.sampled_from([None, END]))
+def test_every_value_is_one_that_a_machine_could_have(seed: int, as_of: datetime | None) -> None:
+    machines = fleet(10, seed)
+    for machine, reading in zip(machines, readings(machines, WEEK, as_of), strict=True):
         average, most, samples, received, sent = reading.series
-        for stamp, value in average.items():
-            assert 0 <= value <= most[stamp] <= 100
-            assert samples[stamp] >= 1
+        assert average.keys() == most.keys() == samples.keys() == received.keys() == sent.keys()
+        for stamp in average:
+            assert 0 <= average[stamp] <= most[stamp] <= 100
+            assert 1 <= samples[stamp] <= machine.samples
             assert received[stamp] >= 0
             assert sent[stamp] >= 0
 
 
-def test_kinds_can_be_told_apart() -> None:
-    """What a detector would go by: idle ones are quiet all week, batch and databases are not."""
-    assert max(cpu(of_kind(Kind.IDLE))) < 10
-    assert max(cpu(of_kind(Kind.OVERSIZED))) < 40
-    assert mean(cpu(of_kind(Kind.OVERSIZED))) > mean(cpu(of_kind(Kind.IDLE)))
-    assert mean(cpu(of_kind(Kind.DATABASE))) > 20
-    assert max(cpu(of_kind(Kind.BATCH))) > 50
+@settings(max_examples=10)
+@given(seeds)
+def test_idle_ones_look_idle_and_busy_ones_do_not(seed: int) -> None:
+    for machine in fleet(10, seed):
+        if machine.idle:
+            assert max(cpu(machine)) < 10
+            assert mean(cpu(machine)) < 2.5
+        elif machine.oversized:
+            assert max(read(machine).series[1].values()) < 40
+            assert mean(cpu(machine)) > 2.5
+        else:
+            assert max(cpu(machine)) > 12
 
 
-def hours_seen(machine: Machine) -> set[datetime]:
-    return {datetime.fromtimestamp(stamp, UTC) for stamp in read(machine).series[0]}
+def test_each_kind_has_its_rhythm() -> None:
+    """What a detector goes by: batch works at night, web by day, a database all the time."""
+    by_hour = {
+        kind: {utc(stamp).hour: v for stamp, v in read(of_kind(kind)).series[0].items()}
+        for kind in (Kind.BATCH, Kind.WEB, Kind.DATABASE)
+    }
+    assert by_hour[Kind.BATCH][2] > 50
+    assert by_hour[Kind.BATCH][14] < 10
+    assert by_hour[Kind.WEB][14] > 2 * by_hour[Kind.WEB][2]
+    assert min(by_hour[Kind.DATABASE].values()) > 15
 
 
-def test_a_machine_that_stops_at_night_has_no_data_then() -> None:
-    seen = hours_seen(of_kind(Kind.STOPPED_AT_NIGHT))
-    assert seen
+@given(seeds)
+@settings(max_examples=10)
+def test_a_machine_that_is_stopped_at_night_has_no_data_then(seed: int) -> None:
+    seen = hours_seen(of_kind(Kind.STOPPED_AT_NIGHT, seed))
+    assert len(seen) > 0.8 * 5 * 12
     assert all(7 <= moment.hour < 19 and moment.weekday() < 5 for moment in seen)
 
 
-def test_a_new_machine_has_no_data_from_before_it_was_launched() -> None:
-    first = min(hours_seen(of_kind(Kind.NEWLY_LAUNCHED)))
-    assert WEEK.start < first < WEEK.end
+@given(seeds)
+@settings(max_examples=10)
+def test_a_new_machine_has_no_data_from_before_its_launch(seed: int) -> None:
+    machine = of_kind(Kind.NEWLY_LAUNCHED, seed)
+    assert machine.launched is not None
+    seen = hours_seen(machine)
+    assert utc(machine.launched) <= seen[0]
+    assert END - 20 * HOUR <= seen[0] <= seen[-1] < END
 
 
-def gaps(machines: Iterable[Machine]) -> int:
-    return sum(WEEK.hours - len(read(machine).series[0]) for machine in machines)
-
-
-def test_some_hours_are_missing_and_most_are_not() -> None:
+def test_some_hours_are_missing_and_some_thin_but_most_are_whole() -> None:
     always_on = [m for m in fleet(40) if m.kind in {Kind.WEB, Kind.IDLE, Kind.DATABASE}]
-    assert 0 < gaps(always_on) < 0.02 * WEEK.hours * len(always_on)
+    hours = WEEK.hours * len(always_on)
+    samples = {machine: read(machine).series[2] for machine in always_on}
+    gaps = hours - sum(map(len, samples.values()))
+    thin = sum(n < machine.samples for machine, seen in samples.items() for n in seen.values())
+    assert 0 < gaps < 0.01 * hours
+    assert 0 < thin < 0.02 * hours
 
 
 def test_late_samples_revise_recent_hours_and_no_older_ones() -> None:
-    revised = set()
+    revised = set[int]()
     for machine in fleet(40):
-        early, late = read(machine, as_of=END), read(machine)
-        revised |= {s for s, v in early.series[0].items() if v != late.series[0][s]}
+        for early, late in zip(read(machine, as_of=END).series, read(machine).series, strict=True):
+            assert early.keys() == late.keys()
+            assert all(early[stamp] <= late[stamp] for stamp in early)
+            revised |= {stamp for stamp in early if early[stamp] != late[stamp]}
     assert revised
     assert min(revised) >= (END - SETTLED - HOUR).timestamp()
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_an_hour_is_settled_two_hours_after_its_end(number: int) -> None:
+    machine = fleet(10)[number]
+    assert read(machine, as_of=END + SETTLED) == read(machine)
+
+
+@given(seeds)
+@settings(max_examples=5)
+def test_what_is_published_is_what_a_reading_says(seed: int) -> None:
+    """Three statistic sets an hour, whose mean, maximum, count and sums are the reading's."""
+    day = Window(END - 24 * HOUR, END)
+    for machine in fleet(10, seed):
+        average, most, samples, received, sent = read(machine, day, END).series
+        entries = list(metric_data(machine, day, END))
+        assert len(entries) == 3 * len(average)
+        for entry in entries:
+            stamp = int(entry["Timestamp"].timestamp())
+            assert stamp % HOUR_SECONDS == 0
+            assert entry["Dimensions"] == [{"Name": "InstanceId", "Value": machine.instance_id}]
+            told = entry["StatisticValues"]
+            assert told["SampleCount"] == samples[stamp]
+            if entry["MetricName"] == "CPUUtilization":
+                assert told["Sum"] / told["SampleCount"] == pytest.approx(average[stamp])
+                assert told["Maximum"] == most[stamp]
+            else:
+                total = {"NetworkIn": received, "NetworkOut": sent}[entry["MetricName"]]
+                assert told["Sum"] == total[stamp]

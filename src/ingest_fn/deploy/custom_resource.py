@@ -16,21 +16,28 @@ from botocore.config import Config
 
 _PHYSICAL_ID = "ingest-fn-schema"
 _RESERVE_SECONDS = 15
-_REASON_LENGTH = 1_000
+_REASON_LENGTH = 500
+"""Characters; CloudFormation takes 4,096 bytes in all, and JSON makes up to six bytes of each."""
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:
-    """Migrate on Create and Update, leave the data alone on Delete; answer in every case."""
+    """Migrate on Create and Update, leave the data alone on Delete; answer in every case.
+
+    Raises OSError where the answer does not get through: Lambda then tries the whole again.
+    """
     try:
-        data = {} if event["RequestType"] == "Delete" else _migrate(context)
-        _answer(event, "SUCCESS", f"Schema at revision {data.get('after')}", data)
+        status, reason, data = "SUCCESS", "The schema and its data stay.", dict[str, Any]()
+        if event["RequestType"] != "Delete":
+            data = _migrate(context)
+            reason = f"Schema at revision {data['after']}"
     except Exception as error:  # noqa: BLE001  whatever it is, the deployment must hear of it
-        _answer(event, "FAILED", str(error) or repr(error), {})
+        status, reason, data = "FAILED", str(error) or repr(error), {}
+    _answer(event, status, reason, data)
 
 
 def _migrate(context: Any) -> dict[str, Any]:
     """What the migration function returns. Raises RuntimeError with its error's own message."""
-    seconds = context.get_remaining_time_in_millis() // 1000 - _RESERVE_SECONDS
+    seconds = max(1, context.get_remaining_time_in_millis() // 1000 - _RESERVE_SECONDS)
     client: Any = botocore.session.get_session().create_client(
         "lambda", config=Config(read_timeout=seconds, retries={"total_max_attempts": 1})
     )
@@ -53,8 +60,9 @@ def _answer(event: dict[str, Any], status: str, reason: str, data: dict[str, Any
             "RequestId": event["RequestId"],
             "LogicalResourceId": event["LogicalResourceId"],
             "Data": data,
-        }
-    ).encode()
+        },
+        ensure_ascii=False,
+    ).encode(errors="replace")
     request = Request(event["ResponseURL"], body, {"Content-Type": ""}, method="PUT")  # noqa: S310  CloudFormation's own https address
     with urlopen(request, timeout=_RESERVE_SECONDS - 5):  # noqa: S310
         pass

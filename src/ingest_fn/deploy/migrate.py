@@ -12,7 +12,7 @@ from ingest_fn.postgres.aws_login import SecretLogin
 from ingest_fn.postgres.connections import connect
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.roles import OWNER, ensure_roles, grant_runtime
-from ingest_fn.settings import database
+from ingest_fn.settings import database, region_of
 
 
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
@@ -50,5 +50,5 @@ def _runtime(env: Mapping[str, str]) -> tuple[str, str | None, bool]:
             "RUNTIME_AUTH takes iam, or secret with RUNTIME_SECRET_ARN.",
         )
     runtime = database({**env, "DATABASE_AUTH": "secret", "DATABASE_SECRET_ARN": arn})
-    secret = SecretLogin(runtime, env["AWS_REGION"]).kwargs()
+    secret = SecretLogin(runtime, region_of(env)).kwargs()
     return secret["user"], secret["password"], False

@@ -7,16 +7,19 @@ from threading import Lock
 from typing import Any
 
 from botocore.awsrequest import prepare_request_dict
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
-from ingest_fn.aws import AWS_ERRORS, Clients, explained
+from ingest_fn.aws import AWS_ERRORS, Clients, error_code, explained
 from ingest_fn.errors import AccessDeniedError, ConfigurationError
 from ingest_fn.settings import Database
 
 TOKEN_SECONDS = 900
 """How long an IAM token opens a login (RDS User Guide, IAM database authentication)."""
+
+_NO_SECRET = {"ResourceNotFoundException", "InvalidRequestException"}
+"""What Secrets Manager answers for a secret that never was, and for one that is being deleted."""
 
 
 def server_kwargs(database: Database) -> dict[str, Any]:
@@ -61,16 +64,29 @@ class SecretLogin:
         try:
             answer = self._clients.make("secretsmanager").get_secret_value(SecretId=arn)
         except AWS_ERRORS as error:
+            if isinstance(error, ClientError) and error_code(error) in _NO_SECRET:
+                raise ConfigurationError(
+                    f"There is no secret {arn}.",
+                    "Check its ARN and Region, and that it is not scheduled for deletion.",
+                ) from error
             raise explained(error, "secretsmanager:GetSecretValue") from error
-        try:
-            secret = json.loads(answer["SecretString"])
-            return {"user": secret["username"], "password": secret["password"]}
-        except (KeyError, TypeError, ValueError):
-            # The error's own text and context would show the secret.
+        secret = _user_and_password(answer.get("SecretString"))
+        if secret is None:
             raise ConfigurationError(
                 f"The secret {arn} is not a JSON object with username and password.",
                 "Point DATABASE_SECRET_ARN at a secret in the form that RDS makes.",
-            ) from None
+            )
+        return secret
+
+
+def _user_and_password(text: Any) -> dict[str, Any] | None:
+    """Those of an RDS-style secret, else None: the error of parsing it would hold the secret."""
+    try:
+        secret = json.loads(text)
+        login = {"user": secret["username"], "password": secret["password"]}
+    except (KeyError, TypeError, ValueError):
+        return None
+    return login if all(isinstance(value, str) for value in login.values()) else None
 
 
 class IamLogin:

@@ -19,9 +19,12 @@ _UNTRUSTED = (
     "DATABASE_HOST must be a name in the server's certificate and DATABASE_SSLROOTCERT a file with "
     "the authority that signed it."
 )
+_NO_TLS = "The server takes no TLS. Turn it on there; DATABASE_SSLMODE=disable does without it."
+_NO_IAM = "Grant the user rds_iam, and allow rds-db:connect for it to whoever runs this."
 _MENDS = {
     "certificate": _UNTRUSTED,
-    "SSL": "The server takes no TLS. Turn it on there; DATABASE_SSLMODE=disable does without it.",
+    "does not support SSL": _NO_TLS,
+    "PAM authentication failed": _NO_IAM,
     "authentication failed": "Check the user, and that its password or secret is the current one.",
     "no pg_hba.conf entry": "The server lets this user, database or address in by no rule.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 import psycopg
@@ -9,6 +10,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.settings import Database
+
+_URL = re.compile(r"postgres(ql)?://(?>([^/@]*@)?)[^/?@]*(/[^?@]*)?(\?.*)?")
+"""libpq reads more, and takes the rest of a password with a bare @ or / for host or port."""
+
+_PORTS = re.compile(r"[0-9,]*")
 
 
 class Login(Protocol):
@@ -26,14 +32,19 @@ class UrlLogin:
 
     def __init__(self, url: str) -> None:
         """Raises ConfigurationError for a malformed URL, without showing it."""
+        refused = ConfigurationError(
+            "DATABASE_URL is not a libpq URL.",
+            "Write postgresql://user:password@host:5432/database, with %40 for an @ in the "
+            "password and %2F for a /.",
+        )
         try:
             self._kwargs = conninfo_to_dict(url)
         except psycopg.ProgrammingError:
             # Its message quotes the URL, password included; a cause would show it.
-            raise ConfigurationError(
-                "DATABASE_URL is not a libpq URL.",
-                "Write postgresql://user:password@host:5432/database (%40 for @ in a password).",
-            ) from None
+            raise refused from None
+        misread = url.startswith("postgres") and not _URL.fullmatch(url)
+        if misread or not _PORTS.fullmatch(str(self._kwargs.get("port", ""))):
+            raise refused
 
     def kwargs(self) -> dict[str, Any]:
         """The URL's parts."""

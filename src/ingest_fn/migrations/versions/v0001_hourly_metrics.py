@@ -240,6 +240,11 @@ COMMENT ON COLUMN ingest_runs.failures IS 'Instances not wholly read and stored,
 
 def upgrade() -> None:
     """Make the tables and the functions that keep them."""
+    # The functions keep this path, and some run as their owner: a caller's temporary tables must
+    # not come before the real ones.
+    op.execute(
+        "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"
+    )
     for statements in (INSTANCES, METRICS, PARTITIONS, HISTORY, RUNS):
         op.execute(statements)
 

@@ -1,0 +1,170 @@
+"""``sam local invoke`` of every sample event: AWS's own container, the rest on this machine.
+
+``make sam-local``. It needs a Docker engine on Linux and ``make build`` behind it. Parameter Store,
+Secrets Manager and CloudWatch are emulated, the PostgreSQL is real; all listen on loopback, so the
+container comes to them through relays on Docker's bridge. ``ARGS=--skip-pull-image`` takes the
+image that is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import select
+import socket
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from ipaddress import ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+
+from ingest_fn import schema
+from ingest_fn.local.aws import LocalAws, local_aws
+from ingest_fn.local.postgres import local_postgres
+from ingest_fn.model import utc
+from ingest_fn.postgres.login import login_for
+from ingest_fn.settings import database
+from tests.cloudwatch import CloudWatch, running_cloudwatch
+from tests.making import DAY
+
+ROOT = Path(__file__).parent.parent
+SAM = ROOT / ".venv-sam" / "bin" / "sam"
+HOST = "host.docker.internal"
+PARAMETER, INSTANCE_ID = "/fleet/instance-ids", "i-0123456789abcdef0"
+ELSEWHERE = {"target.json"}
+"""Events that take a role of another account, which a container cannot be given here."""
+
+
+def bridge() -> str | None:
+    """The address of this machine on Docker's bridge; None where no engine answers."""
+    command = ["docker", "network", "inspect", "bridge", "--format"]
+    try:
+        done = subprocess.run(
+            [*command, "{{(index .IPAM.Config 0).Subnet}}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return str(ip_network(done.stdout.strip())[1]) if done.stdout.strip() else None
+
+
+class _Relay(socketserver.BaseRequestHandler):
+    """Hands on whatever comes to the same port of loopback, and back."""
+
+    def handle(self) -> None:
+        here: socket.socket = self.request
+        with socket.create_connection(("127.0.0.1", here.getsockname()[1])) as there:
+            other = {here: there, there: here}
+            while True:
+                for ready in select.select([here, there], [], [])[0]:
+                    data = ready.recv(1 << 16)
+                    if not data:
+                        return
+                    other[ready].sendall(data)
+
+
+class _Relays(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+@contextmanager
+def relayed(address: str, *ports: int) -> Iterator[None]:
+    """Ports of loopback, on ``address`` too."""
+    with ExitStack() as stack:
+        for port in ports:
+            server = stack.enter_context(_Relays((address, port), _Relay))
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+            stack.callback(server.shutdown)
+        yield
+
+
+def variables(aws: LocalAws, cloudwatch: CloudWatch, url: str) -> dict[str, str]:
+    """What takes the place of the template's variables; sam hands on only those that it sets."""
+    parts = urlsplit(url)
+    secret = json.dumps({"username": parts.username, "password": parts.password})
+    boto3.client("ssm").put_parameter(Name=PARAMETER, Type="StringList", Value=INSTANCE_ID)
+    arn = boto3.client("secretsmanager").create_secret(Name="runtime", SecretString=secret)["ARN"]
+    return {
+        "AWS_ENDPOINT_URL_CLOUDWATCH": f"http://{HOST}:{urlsplit(cloudwatch.url).port}",
+        "AWS_ENDPOINT_URL_SSM": f"http://{HOST}:{urlsplit(aws.url).port}",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://{HOST}:{urlsplit(aws.url).port}",
+        "DATABASE_HOST": HOST,
+        "DATABASE_PORT": str(parts.port),
+        "DATABASE_NAME": parts.path.strip("/"),
+        "DATABASE_SECRET_ARN": arn,
+        "DATABASE_SSLMODE": "disable",
+        "DATABASE_SSLROOTCERT": "",
+        "INSTANCE_IDS_PARAMETER": PARAMETER,
+    }
+
+
+def invoke(event: Path, env_file: Path, env: Mapping[str, str], address: str) -> str:
+    """The function's answer to one event, as sam prints it."""
+    options = (
+        f"Architecture={'x86_64' if platform.machine() == 'x86_64' else 'arm64'}",
+        f"InstanceIdsParameterName={PARAMETER}",
+        "RuntimeAuth=secret",
+        "Egress=endpoints",
+    )
+    done = subprocess.run(
+        [
+            *(SAM, "local", "invoke", "IngestFunction", "--event", event, "--env-vars", env_file),
+            *("--add-host", f"{HOST}:{address}", "--parameter-overrides", " ".join(options)),
+            *sys.argv[1:],
+        ],
+        cwd=ROOT,
+        env={**os.environ, **env, "SAM_CLI_TELEMETRY": "0"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip().rpartition("\n")[2]
+
+
+def main() -> int:
+    """Invoke them all; 0 where each was answered by a whole run."""
+    address = bridge()
+    if address is None:
+        print("No Docker engine answers, and sam local invoke needs one.", file=sys.stderr)
+        return 2
+    failed = 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_postgres(Path(folder) / "postgres", durable=False) as server,
+        local_aws("eu-central-1") as aws,
+        running_cloudwatch() as cloudwatch,
+        relayed(
+            address, *(urlsplit(url).port or 0 for url in (server.url, aws.url, cloudwatch.url))
+        ),
+    ):
+        os.environ.update(aws.environment())
+        schema.upgrade(login_for(database({"DATABASE_URL": server.url}), None))
+        for stamp in DAY.stamps:
+            for metric in ("CPUUtilization", "NetworkIn", "NetworkOut"):
+                cloudwatch.put(INSTANCE_ID, metric, utc(stamp), 10.0)
+        env_file = Path(folder) / "variables.json"
+        given = variables(aws, cloudwatch, server.url)
+        env_file.write_text(json.dumps({"IngestFunction": given}))
+        for event in sorted((ROOT / "events").glob("*.json")):
+            if event.name in ELSEWHERE:
+                print(f"{event.name:<28} left out: it takes a role of another account")
+                continue
+            answer = invoke(event, env_file, aws.environment(), address)
+            whole = '"status": "ok"' in answer
+            failed += not whole
+            print(f"{event.name:<28} {'ok' if whole else 'FAILED'}  {answer[:200]}")
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
