@@ -18,7 +18,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from ingest_fn.errors import AccessDeniedError, CloudWatchError, IngestError
+from ingest_fn.errors import AccessDeniedError, AwsError, IngestError
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
 """All that a botocore client raises on purpose; ``explained`` puts it into our words."""
@@ -77,15 +77,19 @@ def explained(error: Exception, action: str) -> IngestError:
     if isinstance(error, _NO_CREDENTIALS):
         return AccessDeniedError("No usable AWS credentials were found.", _LOG_IN)
     if not isinstance(error, ClientError):
-        return CloudWatchError(f"{action} failed: {error}.".replace("..", "."))
+        return AwsError(f"{action} failed: {error}.".replace("..", "."))
     code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
     if code in _DENIED:
         return AccessDeniedError(
             f"AWS denied {action}: {message}", f"Allow {action} in the IAM policy of the caller."
         )
     if code in _BAD_CREDENTIALS:
-        return AccessDeniedError(f"AWS refused the credentials ({code}): {message}", _LOG_IN)
-    return CloudWatchError(f"{action} failed: {code}: {message}")
+        # What follows its first sentences may quote the request, session token and all: out of our
+        # words with it, and out of those of the cause.
+        said = message.partition("\n")[0].partition(" The Canonical String")[0]
+        error.args = (said,)
+        return AccessDeniedError(f"AWS refused the credentials ({code}): {said}", _LOG_IN)
+    return AwsError(f"{action} failed: {code}: {message}")
 
 
 def error_code(error: ClientError) -> str:

@@ -40,8 +40,8 @@ class SchemaError(ConfigurationError):
     """The database answers, but its tables are missing or out of date."""
 
 
-class CloudWatchError(IngestError):
-    """A CloudWatch read failed for the instances it was asked for; a later run may succeed."""
+class AwsError(IngestError):
+    """A call to AWS failed, for what it was asked for alone; a later run may succeed."""
 
 
 class StoreError(IngestError):

@@ -30,7 +30,7 @@ OUT_OF_TIME = IngestError("The run's time was up before this instance was read a
 
 
 class CloudWatch(Protocol):
-    """Reads one batch. Raises CloudWatchError, AccessDeniedError."""
+    """Reads one batch. Raises AwsError, AccessDeniedError."""
 
     def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
         """Every instance's reading, in any order, none missing."""

@@ -134,6 +134,18 @@ def denied_call(world: World) -> dict[str, str]:
     return {"DATABASE_URL": world.database_url}
 
 
+def refused_signature(world: World) -> dict[str, str]:
+    """AWS's answer may quote the request that it would have signed, on many lines or on one."""
+    message = (
+        "The request signature we calculated does not match the signature you provided. Check "
+        "your AWS Secret Access Key. The Canonical String for this request should have been 'POST "
+        f"/ host:monitoring x-amz-security-token:{SESSION_TOKEN}'\n"
+        f"x-amz-security-token:{SESSION_TOKEN}"
+    )
+    world.cloudwatch.refuse = lambda _: Refusal("SignatureDoesNotMatch", message, 403)
+    return {"DATABASE_URL": world.database_url}
+
+
 Failure = Callable[[World], dict[str, str]]
 NOT_LET_IN: dict[Failure, str] = {
     unreachable: "Connection refused",
@@ -151,6 +163,7 @@ LET_IN: dict[Failure, str] = {
     no_tables: "The database is not ready",
     refused_rows: "1 of 1 instances",
     denied_call: "AWS denied cloudwatch:GetMetricData",
+    refused_signature: "AWS refused the credentials (SignatureDoesNotMatch)",
 }
 """What is provoked, and a few words that show that it came to that."""
 
@@ -199,7 +212,7 @@ def test_the_function_keeps_them(
     assert_secret(world, shown)
 
 
-@pytest.mark.parametrize("provoke", [refused_rows, denied_call])
+@pytest.mark.parametrize("provoke", [refused_rows, denied_call, refused_signature])
 def test_the_ledger_keeps_them(
     world: World, failure_of_the_function: Callable[[dict[str, str]], str], provoke: Failure
 ) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingest_fn.entry import Silent
 from ingest_fn.errors import (
     AccessDeniedError,
-    CloudWatchError,
+    AwsError,
     IncompleteRunError,
     IngestError,
     StoreUnreachableError,
@@ -129,7 +129,7 @@ def test_what_was_read_of_a_partial_instance_is_stored() -> None:
 def test_a_failing_batch_never_takes_its_neighbours_with_it(stage: str) -> None:
     cloudwatch, store = FakeCloudWatch(), FakeStore()
     if stage == "read":
-        cloudwatch.errors[IDS[7]] = CloudWatchError("throttled")
+        cloudwatch.errors[IDS[7]] = AwsError("throttled")
     else:
         store.refused = {IDS[7]}
     with pytest.raises(IncompleteRunError) as caught:
@@ -229,7 +229,7 @@ def test_requested_is_always_the_sum_of_the_outcomes(
 ) -> None:
     cloudwatch, store = FakeCloudWatch(), FakeStore()
     cloudwatch.empty, cloudwatch.unread = empty, dict.fromkeys(unread, "PartialData")
-    cloudwatch.errors = {id_: CloudWatchError("throttled") for id_ in failing}
+    cloudwatch.errors = {id_: AwsError("throttled") for id_ in failing}
     store.refused = refused
     try:
         result = ingest(cloudwatch, store)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ingest_fn.aws import AWS_ERRORS, explained
 from ingest_fn.cloudwatch.reading import in_slices, make_reading, stamp
-from ingest_fn.errors import CloudWatchError
+from ingest_fn.errors import AwsError
 from ingest_fn.model import (
     HOUR_SECONDS,
     METRICS,
@@ -54,7 +54,7 @@ class MetricStatistics:
                     for statistic, kept in wanted.items():
                         if statistic in point:
                             kept[hour] = point[statistic]
-            except CloudWatchError as error:
+            except AwsError as error:
                 unread = error.message
         return make_reading(instance_id, tuple(series.values()), window, unread)
 
