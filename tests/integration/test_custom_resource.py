@@ -183,6 +183,20 @@ def test_a_function_that_cannot_be_invoked_fails_it_too(service: Aws, status: in
     assert len(service.invoked) == 1
 
 
+def test_a_refused_signature_s_quote_of_the_request_stays_out_of_the_reason(service: Aws) -> None:
+    message = (
+        "The request signature we calculated does not match the signature you provided. "
+        "The Canonical String for this request should have been 'x-amz-security-token:marker'"
+    )
+    service.status = 403
+    service.result = json.dumps(
+        {"__type": "InvalidSignatureException", "message": message}
+    ).encode()
+    reason = answer_to(service, "Create")["Reason"]
+    assert "AWS refused the credentials (InvalidSignatureException)" in reason
+    assert "marker" not in reason
+
+
 def test_without_the_function_s_name_the_deployment_hears_of_it(
     service: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:

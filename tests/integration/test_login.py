@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import closing
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,13 +17,14 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from ingest_fn.errors import ConfigurationError, StoreUnreachableError
+from ingest_fn.errors import AccessDeniedError, ConfigurationError, StoreUnreachableError
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.postgres.aws_login import IamLogin, SecretLogin
 from ingest_fn.postgres.connections import Connections, connect
 from ingest_fn.postgres.errors import unreachable
 from ingest_fn.postgres.login import UrlLogin, login_for
 from ingest_fn.settings import database
+from tests.json_service import running_json_service
 
 REGION = "eu-central-1"
 HOST = "metrics.abc123.eu-central-1.rds.amazonaws.com"
@@ -121,6 +124,16 @@ def test_a_rotation_goes_unnoticed(env: dict[str, str], role: Rotating, calls: l
     assert calls == ["secrets-manager.GetSecretValue"] * 2
 
 
+def test_a_rotation_is_met_at_the_very_login_that_it_would_fail(
+    env: dict[str, str], role: Rotating
+) -> None:
+    """Without a pool, which would try again by itself."""
+    login = login_for(database(env), REGION)
+    connect(login).close()
+    role.rotate("second")
+    connect(login).close()
+
+
 def test_a_wrong_password_is_tried_once_and_told(
     env: dict[str, str], role: Rotating, calls: list[str]
 ) -> None:
@@ -155,6 +168,19 @@ def test_a_secret_that_is_being_deleted_is_named(env: dict[str, str], role: Rota
     with pytest.raises(ConfigurationError, match=role.arn) as refused:
         connect(login_for(database(env), REGION))
     assert "deletion" in refused.value.mend
+
+
+def test_a_denied_read_of_the_secret_names_the_permission(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "User: ingest is not authorized to perform: secretsmanager:GetSecretValue"
+    denied = {"__type": "AccessDeniedException", "Message": said}
+    with running_json_service(lambda _: (400, denied)) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", url)
+        with pytest.raises(AccessDeniedError) as refused:
+            connect(login_for(database(env), REGION))
+    assert said in refused.value.message
+    assert "Allow secretsmanager:GetSecretValue" in refused.value.mend
 
 
 def iam(**env: str) -> dict[str, str]:
@@ -265,10 +291,37 @@ def test_a_password_that_libpq_takes_for_the_host_is_refused(password: str) -> N
     assert "%2F" in refused.value.mend
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:marker@db/metrics",
+        "postgresql+psycopg://me:marker@db/metrics",
+        "postgresql://me:%ZZmarker@db/metrics",
+        "postgresql://me:marker and more@db/metrics",
+        "me:marker@db/metrics",
+    ],
+)
+def test_a_url_that_libpq_cannot_read_is_kept_out_of_every_cause(url: str) -> None:
+    """It is quoted there, and some readers of errors follow causes that are not printed."""
+    with pytest.raises(ConfigurationError, match="DATABASE_URL is not a libpq URL") as refused:
+        login_for(database({"DATABASE_URL": url}), None)
+    assert "marker" not in str(refused.value)
+    assert refused.value.__cause__ is refused.value.__context__ is None
+
+
 def test_a_refused_token_has_a_mend_of_its_own() -> None:
     """RDS checks tokens by PAM, and says no more than that."""
     said = psycopg.OperationalError('FATAL:  PAM authentication failed for user "ingest"')
     assert "rds_iam" in unreachable(said, {"host": HOST}).mend
+
+
+def test_a_server_that_never_answers_is_given_up_in_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://me:pw@127.0.0.1:{silent.getsockname()[1]}/metrics?sslmode=disable"
+        begun = monotonic()
+        with pytest.raises(StoreUnreachableError, match="timeout expired"):
+            connect(login_for(database({"DATABASE_URL": url}), None))
+    assert monotonic() - begun < 10
 
 
 def test_credentials_of_aws_need_a_region() -> None:

@@ -174,6 +174,14 @@ def assert_secret(world: World, *shown: str) -> None:
     assert [marker for marker in markers for text in shown if marker in text] == []
 
 
+def behind(error: BaseException | None) -> Iterator[str]:
+    """The error and all that led to it, also what a traceback leaves out."""
+    if error is not None:
+        yield repr(error)
+        yield from behind(error.__cause__)
+        yield from behind(error.__context__)
+
+
 @pytest.fixture
 def failure_of_the_function(
     world: World,
@@ -193,7 +201,7 @@ def failure_of_the_function(
             app.lambda_handler({"instance_ids": [ONE]}, Context())  # type: ignore[arg-type]
         error = failed.value
         result = error.report.as_dict() if isinstance(error, IncompleteRunError) else {}
-        shown = [*traceback.format_exception(error), repr(error), json.dumps(result)]
+        shown = [*traceback.format_exception(error), *behind(error), json.dumps(result)]
         return "\n".join([*shown, *capfd.readouterr(), caplog.text])
 
     yield failure

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import boto3
@@ -16,11 +14,11 @@ from ingest_fn.aws import Clients
 from ingest_fn.errors import AccessDeniedError, ConfigurationError, IngestError
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.ssm import read_instance_ids
+from tests.json_service import Body, running_json_service
 from tests.making import instance_id
 
 ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
 REGION = "eu-central-1"
-Body = dict[str, Any]
 
 
 @pytest.fixture
@@ -93,32 +91,11 @@ def parameter_store(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[Body], tuple[int, Body]]
 ) -> Iterator[Any]:
     """A client of an endpoint that answers each request's body as ``answer`` says."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, content = answer(body)
-            sent = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{server.server_port}")
+    with running_json_service(answer) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield Clients(REGION, calls_in_flight=1).make("ssm")
-        finally:
-            server.shutdown()
-            thread.join()
+        yield Clients(REGION, calls_in_flight=1).make("ssm")
 
 
 def parameter(name: str, value: str) -> Body:
@@ -134,6 +111,22 @@ def test_an_empty_page_with_a_next_token_is_not_the_last(monkeypatch: pytest.Mon
     }
     with parameter_store(monkeypatch, lambda body: (200, pages[body.get("NextToken")])) as client:
         assert read_instance_ids(client, "/fleet/") == (ONE, TWO)
+
+
+@pytest.mark.parametrize(("name", "asked"), [("/fleet/web/", "/fleet/web"), ("/", "/")])
+def test_a_path_is_asked_for_as_the_policy_of_the_function_spells_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, asked: str
+) -> None:
+    """Without its last slash; the emulator takes both, IAM does not."""
+    paths: list[str] = []
+
+    def note(body: Body) -> tuple[int, Body]:
+        paths.append(body["Path"])
+        return 200, {"Parameters": [parameter("/fleet/web/a", ONE)]}
+
+    with parameter_store(monkeypatch, note) as client:
+        read_instance_ids(client, name)
+    assert paths == [asked]
 
 
 @pytest.mark.parametrize(

@@ -403,7 +403,7 @@ def test_a_malformed_url_is_refused_without_showing_it() -> None:
         login_for(settings("postgresql//u:hunter2@host/db"), None)
     assert "DATABASE_URL" in caught.value.message
     assert "hunter2" not in str(caught.value)
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 def test_no_rows_and_no_instances_are_nothing_to_do(store: PostgresStore) -> None:

@@ -115,6 +115,13 @@ def test_each_kind_has_its_rhythm() -> None:
     assert min(by_hour[Kind.DATABASE].values()) > 15
 
 
+def test_a_weekend_is_quieter_than_the_week() -> None:
+    by_day: dict[bool, list[float]] = {True: [], False: []}
+    for stamp, value in read(of_kind(Kind.WEB)).series[0].items():
+        by_day[utc(stamp).weekday() >= 5].append(value)
+    assert mean(by_day[True]) < 0.75 * mean(by_day[False])
+
+
 @given(seeds)
 @settings(max_examples=10)
 def test_a_machine_that_is_stopped_at_night_has_no_data_then(seed: int) -> None:
@@ -152,6 +159,17 @@ def test_late_samples_revise_recent_hours_and_no_older_ones() -> None:
             revised |= {stamp for stamp in early if early[stamp] != late[stamp]}
     assert revised
     assert min(revised) >= (END - SETTLED - HOUR).timestamp()
+
+
+def test_an_hour_whose_last_sample_is_late_has_one_sample_fewer_until_then() -> None:
+    missing = set[float]()
+    for machine in fleet(40):
+        _, _, early, received, _ = read(machine, as_of=END).series
+        _, _, late, received_in_the_end, _ = read(machine).series
+        for stamp in early:
+            if received[stamp] != received_in_the_end[stamp] and late[stamp] > 1:
+                missing.add(late[stamp] - early[stamp])
+    assert missing == {1}
 
 
 @pytest.mark.parametrize("number", range(10))

@@ -14,6 +14,8 @@ from urllib.request import Request, urlopen
 import botocore.session
 from botocore.config import Config
 
+from ingest_fn.aws import AWS_ERRORS, explained
+
 _PHYSICAL_ID = "ingest-fn-schema"
 _RESERVE_SECONDS = 15
 _REASON_LENGTH = 500
@@ -36,12 +38,19 @@ def lambda_handler(event: dict[str, Any], context: Any) -> None:
 
 
 def _migrate(context: Any) -> dict[str, Any]:
-    """What the migration function returns. Raises RuntimeError with its error's own message."""
+    """What the migration function returns.
+
+    Raises RuntimeError with its error's own message, IngestError where it cannot be called.
+    """
     seconds = max(1, context.get_remaining_time_in_millis() // 1000 - _RESERVE_SECONDS)
     client: Any = botocore.session.get_session().create_client(
         "lambda", config=Config(read_timeout=seconds, retries={"total_max_attempts": 1})
     )
-    answer = client.invoke(FunctionName=os.environ["MIGRATE_FUNCTION_NAME"], Payload=b"{}")
+    function = os.environ["MIGRATE_FUNCTION_NAME"]
+    try:
+        answer = client.invoke(FunctionName=function, Payload=b"{}")
+    except AWS_ERRORS as error:
+        raise explained(error, "lambda:InvokeFunction") from error
     result = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         message = f"The migration failed: {result.get('errorMessage', result)}"

@@ -19,7 +19,7 @@ MAX_CONNECTIONS = 2
 CONNECT_TIMEOUT = 5
 """Seconds; libpq counts them for each address of the host."""
 
-FIRST_WAIT = 2.0
+FIRST_WAIT = 1.0
 """Seconds for the first connection before asking what keeps it."""
 
 BUSY_WAIT = 15.0

@@ -32,19 +32,14 @@ class UrlLogin:
 
     def __init__(self, url: str) -> None:
         """Raises ConfigurationError for a malformed URL, without showing it."""
-        refused = ConfigurationError(
-            "DATABASE_URL is not a libpq URL.",
-            "Write postgresql://user:password@host:5432/database, with %40 for an @ in the "
-            "password and %2F for a /.",
-        )
-        try:
-            self._kwargs = conninfo_to_dict(url)
-        except psycopg.ProgrammingError:
-            # Its message quotes the URL, password included; a cause would show it.
-            raise refused from None
-        misread = url.startswith("postgres") and not _URL.fullmatch(url)
-        if misread or not _PORTS.fullmatch(str(self._kwargs.get("port", ""))):
-            raise refused
+        parts = _parts(url)
+        if parts is None:
+            raise ConfigurationError(
+                "DATABASE_URL is not a libpq URL.",
+                "Write postgresql://user:password@host:5432/database, with %40 for an @ in the "
+                "password and %2F for a /.",
+            )
+        self._kwargs = parts
 
     def kwargs(self) -> dict[str, Any]:
         """The URL's parts."""
@@ -53,6 +48,16 @@ class UrlLogin:
     def renewed(self) -> bool:
         """Never: there is no other password to be had."""
         return False
+
+
+def _parts(url: str) -> dict[str, Any] | None:
+    """Of a libpq URL, else None: libpq's error quotes what it cannot read, password included."""
+    try:
+        parts: dict[str, Any] = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return None
+    misread = url.startswith("postgres") and not _URL.fullmatch(url)
+    return None if misread or not _PORTS.fullmatch(str(parts.get("port", ""))) else parts
 
 
 def login_for(database: Database, region: str | None) -> Login:
