@@ -21,7 +21,7 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_mb() -> float:
-    """This program's peak resident set. Linux's ``ru_maxrss`` has that of the parent in it."""
+    """The program's own peak resident set. Linux's ``ru_maxrss`` has that of the parent in it."""
     if STATUS.exists():
         (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
