@@ -99,21 +99,22 @@ def measured(
     """Hand over all batches, one after the other; what was new is ``new`` rows."""
     with psycopg.connect(url, autocommit=True, application_name=WATCH) as watch:
         watch.execute("CHECKPOINT")
-        dead, wal = _value(watch, DEAD), _value(watch, WAL)
+        dead, wal = value(watch, DEAD), value(watch, WAL)
         with writer(url) as write:
             begun = time.perf_counter()
             for rows in given:
                 write(rows)
             seconds = time.perf_counter() - begun
-        while _value(watch, OTHER_BACKENDS):  # their counters arrive as they end
+        while value(watch, OTHER_BACKENDS):  # their counters arrive as they end
             time.sleep(0.01)
-        wal = _value(watch, WAL) - wal
+        wal = value(watch, WAL) - wal
         watch.execute("SELECT pg_stat_clear_snapshot()")
-        dead = _value(watch, DEAD) - dead
+        dead = value(watch, DEAD) - dead
     return Figure(name, sum(map(len, given)), new, seconds, wal, dead)
 
 
-def _value(connection: psycopg.Connection, query: str) -> int:
+def value(connection: psycopg.Connection, query: str) -> int:
+    """The one number that a query answers with."""
     row = connection.execute(query).fetchone()
     return int(row[0] or 0) if row else 0
 
@@ -189,8 +190,8 @@ def own_passes(url: str, day: list[Rows]) -> Iterator[Figure]:
     yield measured("re-run, this store", url, this_store, day)
 
 
-def new_hour(url: str, day: list[Rows], instances: int, history_days: int) -> Figure:
-    """The hourly run: all but the newest hour of the window, and a month before it, are there."""
+def fill(url: str, instances: int, history_days: int) -> None:
+    """``history_days`` of rows, up to the newest hour of the window and without it."""
     _do(url, "TRUNCATE metrics")
     history = Window(WINDOW.end - history_days * 24 * HOUR, WINDOW.end - HOUR)
     begin(url, history)
@@ -200,6 +201,11 @@ def new_hour(url: str, day: list[Rows], instances: int, history_days: int) -> Fi
             for rows in batches(instances, Window(first, min(first + 24 * HOUR, history.end))):
                 write(rows)
     _do(url, "VACUUM ANALYZE")
+
+
+def new_hour(url: str, day: list[Rows], instances: int, history_days: int) -> Figure:
+    """The hourly run: all but the newest hour of the window, and a month before it, are there."""
+    fill(url, instances, history_days)
     name = f"one new hour after {history_days} days, this store"
     return measured(name, url, this_store, day, new=instances)
 
@@ -225,7 +231,8 @@ def results(instances: int, history_days: int) -> str:
         f"{lines}\n\nA stored row takes {size:.1f} bytes after the first load of a day and "
         f"{size_of_history:.1f} in {history_days} days of history, index included. The new hour "
         f"writes {hour.wal / hour.new:,.0f} bytes of WAL for each new row, which is "
-        f"{hour.wal / hour.rows:,.1f} for each row of the window that was checked."
+        f"{hour.wal / hour.rows:,.1f} for each row of the window that was checked: WAL has to hold "
+        "the row of 64 bytes and its key of 16, each in a record with a head of its own."
     )
 
 
@@ -241,8 +248,8 @@ def _do(url: str, statements: str) -> None:
 
 def _bytes_a_row(url: str) -> float:
     with psycopg.connect(url) as connection:
-        rows = _value(connection, "SELECT count(*) FROM metrics")
-        return _value(connection, SIZE) / rows
+        rows = value(connection, "SELECT count(*) FROM metrics")
+        return value(connection, SIZE) / rows
 
 
 if __name__ == "__main__":
