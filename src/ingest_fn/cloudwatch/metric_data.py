@@ -19,7 +19,15 @@ from ingest_fn.cloudwatch.reading import make_reading, stamp
 from ingest_fn.cloudwatch.wire import GetMetricData
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.flow import Pace
-from ingest_fn.model import HOUR_SECONDS, METRICS, STATISTICS, Fetched, Series, Window
+from ingest_fn.model import (
+    HOUR_SECONDS,
+    METRICS,
+    STATISTICS,
+    Fetched,
+    Reading,
+    Series,
+    Window,
+)
 
 _ACTION = "cloudwatch:GetMetricData"
 _SPLITTABLE = {
@@ -91,9 +99,9 @@ class _Answers:
         self.window = window
         self.calls = 0
         self.broke_off: str | None = None
-        self._series: list[tuple[Series, ...]] = [
-            tuple({} for _ in STATISTICS) for _ in instance_ids
-        ]
+        self._series: list[list[Series]] = [[{} for _ in STATISTICS] for _ in instance_ids]
+        # Instances whose hours are still to be checked: of the others, all are in the window.
+        self._irregular: set[int] = set()
         self._unread = dict.fromkeys(_slots(len(instance_ids)), "CloudWatch sent no result")
 
     def add(self, page: dict[str, Any]) -> None:
@@ -105,9 +113,12 @@ class _Answers:
         for result in page["MetricDataResults"]:
             id_ = result["Id"]
             position, statistic = slots[id_]
-            stamps = result["Timestamps"]
-            hours = whole if stamps == whole else map(stamp, stamps)
-            self._series[position][statistic].update(zip(hours, result["Values"], strict=True))
+            stamps, values, kept = result["Timestamps"], result["Values"], self._series[position]
+            if stamps == whole and len(values) == len(whole):
+                kept[statistic] = dict(zip(whole, values, strict=False))
+            elif stamps or values:
+                kept[statistic].update(zip(map(stamp, stamps), values, strict=True))
+                self._irregular.add(position)
             status = result.get("StatusCode", "Complete")
             if status == "Complete":
                 self._unread.pop(id_, None)
@@ -127,8 +138,12 @@ class _Answers:
             reasons = dict.fromkeys(range(len(self.instance_ids)), self.broke_off)
         return Fetched(
             [
-                make_reading(id_, self._series[position], self.window, reasons.get(position))
-                for position, id_ in enumerate(self.instance_ids)
+                make_reading(id_, tuple(series), self.window, reasons.get(position))
+                if position in self._irregular
+                else Reading(id_, tuple(series), reasons.get(position))
+                for position, (id_, series) in enumerate(
+                    zip(self.instance_ids, self._series, strict=True)
+                )
             ],
             calls=max(1, self.calls),
             metrics_billed=len(METRICS) * len(self.instance_ids) if self.calls else 0,
