@@ -24,7 +24,7 @@ COMMENT ON COLUMN ingest_runs.trigger IS
 COMMENT ON COLUMN ingest_runs.account_id IS 'AWS account that was read; NULL: the ingester''s.';
 COMMENT ON COLUMN ingest_runs.parent_run_id IS
     'run_id of the fan-out that this run belongs to. Each attempt at a part is a run of its own.';
-COMMENT ON COLUMN ingest_runs.part IS 'Which part of the fan-out this run read, from 0.';
+COMMENT ON COLUMN ingest_runs.part IS 'Which part of the fan-out this run read, from 0.'
 """
 
 DOWN = """
@@ -33,7 +33,7 @@ ALTER TABLE ingest_runs
     DROP COLUMN part,
     DROP COLUMN parent_run_id;
 
-COMMENT ON COLUMN ingest_runs.trigger IS 'What asked for the run: schedule, manual or cli.';
+COMMENT ON COLUMN ingest_runs.trigger IS 'What asked for the run: schedule, manual or cli.'
 """
 
 
