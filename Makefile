@@ -69,10 +69,15 @@ fix: setup ## Mend what the linter and the formatter can mend
 	$(BIN)/ruff format
 
 build: .venv-sam/.ready ## Build for Lambda into .aws-sam/build (ARCH=arm64 or x86_64 for one alone)
-	SAM_CLI_TELEMETRY=0 ARCH=$(ARCH) .venv-sam/bin/sam build
+	SAM_CLI_TELEMETRY=0 ARCH=$(ARCH) PYTHON="$(CURDIR)/$(BIN)/python" .venv-sam/bin/sam build
+	@$(if $(ARCH),echo "The layers serve $(ARCH) alone: deploy with Architecture=$(ARCH).")
 
-sam-local: setup build ## Run the sample events by `sam local invoke`, where Docker is at hand
-	@$(BIN)/python -m tests.sam_local $(ARGS)
+sam-local: setup ## Run the sample events by `sam local invoke`, where Docker is at hand
+	@if docker info >/dev/null 2>&1; then \
+		$(MAKE) build && $(BIN)/python -m tests.sam_local $(ARGS); \
+	else \
+		echo "Nothing was run: sam local invoke needs a Docker engine on Linux, and none answers."; \
+	fi
 
 bench: setup .venv-sam/.ready ## Measure speed, memory and what is written, as ratios (a minute)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -42,6 +42,7 @@ UNUSED = (
     "bin",
     "boto3/examples",
     "boto3/data",
+    "botocore/data/*/*/examples-1.json",
     "sqlalchemy/testing",
     "sqlalchemy/**/*.so",  # as markupsafe's: the same in Python is fast enough for a migration
     "markupsafe/*.so",
@@ -63,16 +64,15 @@ def layer(name: str, directory: str) -> None:
     target = Path(directory)
     python = target / "python"
     architectures = asked_architectures()
+    if name == "dependencies":  # before anything slow, as it may not be within reach
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "rds-ca-bundle.pem").write_bytes(ca_bundle())
     for architecture in architectures:
         with tempfile.TemporaryDirectory() as folder:
             install(HERE / name / "requirements.txt", Path(folder), architecture)
             prune(Path(folder))
+            refuse_foreign(Path(folder), architecture)
             merge(Path(folder), python)
-    found = machines(python)
-    if not found <= set(architectures) or (found and len(found) < len(architectures)):
-        sys.exit(f"The layer has compiled modules for {found}, not for {architectures}.")
-    if name == "dependencies":
-        (target / "rds-ca-bundle.pem").write_bytes(ca_bundle())
     said = compiled(python, "/opt/python")
     print(f"{name} layer for {' and '.join(architectures)}: {size(target)}; {said}")
 
@@ -108,12 +108,15 @@ def install(requirements: Path, folder: Path, architecture: str) -> None:
     ]
     command += ["--implementation=cp", f"--python-version={VERSION}", *platforms]
     command += [f"--target={folder}", f"--requirement={requirements}"]
-    environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
+    # A person's habits that do not go with --target, be they variables or in pip's configuration.
+    ours = {"PIP_ROOT_USER_ACTION": "ignore", "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
+    environment = {**os.environ, **ours}
     environment.pop("PYTHONPATH", None)
     if subprocess.run(command, env=environment, check=False).returncode:
         sys.exit(
             f"pip of {sys.executable} could not fetch the wheels of {requirements.name} for "
-            f"{architecture} and Python {VERSION}; its own message stands above."
+            f"{architecture} and Python {VERSION}; its own message stands above. If that Python "
+            "has no pip, name one that has: PYTHON=python3.13"
         )
 
 
@@ -124,6 +127,9 @@ def prune(folder: Path) -> None:
             remove(path)
     for path in folder.glob("botocore/data/*"):
         if path.is_dir() and path.name not in SERVICES:
+            remove(path)
+    for service in SERVICES:  # of whose API versions botocore takes the newest
+        for path in sorted(folder.glob(f"botocore/data/{service}/*"))[:-1]:
             remove(path)
     for path in folder.glob("*.dist-info/*"):
         if path.name != "METADATA":
@@ -150,11 +156,20 @@ def merge(folder: Path, python: Path) -> None:
         shutil.copy(path, kept)
 
 
-def machines(python: Path) -> set[str]:
-    """What the compiled files are for: an architecture's name, or its number in the ELF header."""
-    numbers = {number: architecture for architecture, (_, number) in MACHINES.items()}
-    found = {int.from_bytes(path.read_bytes()[18:20], "little") for path in python.rglob("*.so*")}
-    return {numbers.get(number, f"ELF machine {number}") for number in found}
+def refuse_foreign(folder: Path, architecture: str) -> None:
+    """Compiled modules must be for this machine and this Python, or they fail in Lambda first."""
+    tag = f".cpython-{VERSION.replace('.', '')}-"
+    for path in sorted(folder.rglob("*.so*")):
+        head = path.read_bytes()[:20]
+        built_for = int.from_bytes(head[18:], "little") if head.startswith(b"\x7fELF") else None
+        if built_for != MACHINES[architecture][1] or (
+            ".cpython-" in path.name and tag not in path.name
+        ):
+            sys.exit(
+                f"{path.relative_to(folder)} is not compiled for {architecture} and Python "
+                f"{VERSION}. Empty pip's cache ({sys.executable} -m pip cache purge) and build "
+                "again; if it stays, the wheel itself is wrong: pin another version."
+            )
 
 
 def ca_bundle() -> bytes:

@@ -1,9 +1,8 @@
-"""What ``sam build`` makes, looked at and run under the Lambda runtime."""
+"""The artifact run under the Lambda runtime: AWS's emulator and its own client for Python."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,82 +23,14 @@ ONE = instance_id(1)
 SAMPLE = "i-0123456789abcdef0"
 PARAMETER = "/fleet/instance-ids"
 EVENTS = sorted(path.name for path in (ROOT / "events").glob("*.json"))
-MACHINES = {183: "arm64", 62: "x86_64"}
-
-
-def machines(folder: Path) -> set[str]:
-    """What the compiled modules of ``folder`` are for, by their ELF header."""
-    return {
-        MACHINES[int.from_bytes(path.read_bytes()[18:20], "little")]
-        for path in folder.rglob("*.so*")
-    }
-
-
-def test_the_layer_serves_both_architectures(artifact: Artifact) -> None:
-    layer = artifact.folder / "DependencyLayer"
-    for package in ("psycopg_binary", "orjson"):
-        assert machines(layer / "python" / package) == {"arm64", "x86_64"}
-    assert (layer / "rds-ca-bundle.pem").read_text().startswith("-----BEGIN CERTIFICATE-----")
-    assert "MB zipped" in artifact.said
-
-
-def build_layer(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """The dependency layer alone, by the Python that a person's shell finds first."""
-    bundle = folder / "bundle.pem"
-    bundle.write_text("-----BEGIN CERTIFICATE-----")
-    return subprocess.run(
-        ["python3", ROOT / "layers" / "build.py", "layer", "dependencies", folder / "layer"],
-        env={**os.environ, "RDS_CA_BUNDLE": str(bundle), **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
-def test_a_layer_for_one_architecture_holds_that_one_alone(
-    tmp_path: Path, architecture: str
-) -> None:
-    done = build_layer(tmp_path, ARCH=architecture)
-    assert done.returncode == 0, done.stderr
-    assert machines(tmp_path / "layer") == {architecture}
-    assert f"layer for {architecture}: " in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("env", "said"),
-    [
-        ({"ARCH": "amd64"}, "It takes arm64 or x86_64"),
-        ({"RDS_CA_BUNDLE": "/nowhere.pem"}, "RDS_CA_BUNDLE=/path/to/global-bundle.pem"),
-    ],
-)
-def test_a_build_that_cannot_be_right_fails_with_the_mend(
-    tmp_path: Path, env: dict[str, str], said: str
-) -> None:
-    done = build_layer(tmp_path, **{"ARCH": "x86_64", **env})
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_each_function_is_given_its_part_of_the_package(artifact: Artifact) -> None:
-    given = {
-        function: {path.name for path in (artifact.folder / function / "ingest_fn").iterdir()}
-        for function in ("IngestFunction", "MigrateFunction", "SchemaResourceFunction")
-    }
-    assert {"app.py", "entry.py", "postgres"} <= given["IngestFunction"]
-    assert not given["IngestFunction"] & {"cli", "deploy", "local", "migrations", "synthetic"}
-    assert {"deploy", "migrations", "schema.py"} <= given["MigrateFunction"]
-    assert not given["MigrateFunction"] & {"cli", "local", "synthetic"}
-    assert given["SchemaResourceFunction"] - {"__pycache__"} == {
-        *("__init__.py", "aws.py", "deploy", "errors.py"),
-    }
 
 
 @pytest.mark.parametrize(
     ("function", "layers", "handler"),
     [
         ("IngestFunction", ["DependencyLayer"], "ingest_fn.app"),
+        ("PlanFunction", ["DependencyLayer"], "ingest_fn.fan_out.app"),
+        ("SummaryFunction", ["DependencyLayer"], "ingest_fn.fan_out.app"),
         ("MigrateFunction", ["DependencyLayer", "MigrationLayer"], "ingest_fn.deploy.migrate"),
         # It has no layer: Lambda's own botocore does, for which the layer's stands in.
         ("SchemaResourceFunction", ["DependencyLayer"], "ingest_fn.deploy.custom_resource"),
