@@ -79,7 +79,7 @@ sam-local: setup ## Run the sample events by `sam local invoke`, where Docker is
 		echo "Nothing was run: sam local invoke needs a Docker engine on Linux, and none answers."; \
 	fi
 
-bench: setup .venv-sam/.ready ## Measure speed, memory and what is written, as ratios (a minute)
+bench: setup .venv-sam/.ready ## Measure speed, memory and what is written, as ratios (two minutes)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-full: setup .venv-sam/.ready ## The same for fleets of up to 50,000 instances, into benchmarks/RESULTS.md
