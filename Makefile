@@ -26,9 +26,9 @@ help: ## Say what there is
 
 setup: $(READY) ## Make .venv with the package and all that development and tests need
 
-$(READY): requirements-dev.txt pyproject.toml .venv/pyvenv.cfg
-	@echo "Setting up .venv from requirements-dev.txt (half a minute at first) ..."
-	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+$(READY): requirements/dev.txt pyproject.toml .venv/pyvenv.cfg
+	@echo "Setting up .venv from requirements/dev.txt (half a minute at first) ..."
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements/dev.txt
 	@$(BIN)/python $(PIP_INSTALL) --no-build-isolation --editable .
 	@touch $@
 
@@ -39,17 +39,17 @@ $(READY): requirements-dev.txt pyproject.toml .venv/pyvenv.cfg
 	@$(PYTHON) -m venv --clear .venv
 
 # Tools that pin a boto3 of their own: .venv-sam, .venv-checkov.
-.venv-%/.ready: requirements-%.txt | $(READY)
+.venv-%/.ready: requirements/%.txt | $(READY)
 	@echo "Setting up .venv-$* from $< (half a minute) ..."
 	@$(BIN)/python -m venv --clear .venv-$*
 	@.venv-$*/bin/python $(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
 run: setup ## The whole path on this machine: a synthetic fleet, the real handler, what landed
-	@$(BIN)/python -m ingest_fn.local $(ARGS)
+	@$(BIN)/python -m ingest_fn.cli.stack $(ARGS)
 
 psql: setup ## Look at what `make run` stored
-	@$(BIN)/python -m ingest_fn.local psql $(ARGS)
+	@$(BIN)/python -m ingest_fn.cli.stack psql $(ARGS)
 
 test: setup .venv-sam/.ready .venv-checkov/.ready ## Run the tests that need nothing but this folder
 	$(BIN)/pytest tests/unit tests/integration tests/cli tests/template tests/artifact $(ARGS)
@@ -86,13 +86,13 @@ bench-full: setup .venv-sam/.ready ## The same for fleets of up to 50,000 instan
 	$(BIN)/python -m benchmarks --full --keep benchmarks/RESULTS.md $(ARGS)
 
 lock: setup ## Pin what pyproject.toml asks for (ARGS=--upgrade takes the newest)
-	$(COMPILE) --output-file requirements.txt pyproject.toml
-	$(COMPILE) --output-file requirements-dev.txt pyproject.toml --all-extras --group dev
-	$(COMPILE) --output-file requirements-sam.txt --group sam
-	$(COMPILE) --output-file requirements-checkov.txt --group checkov
-	echo awslambdaric | $(COMPILE) --no-annotate --output-file requirements-runtime.txt -
-	$(COMPILE_FOR_LAMBDA) -c requirements.txt --output-file layers/dependencies/requirements.txt pyproject.toml
-	printf 'alembic\nsqlalchemy\n' | $(COMPILE_FOR_LAMBDA) -c requirements-dev.txt --output-file layers/migration/requirements.txt -
+	$(COMPILE) --output-file requirements/function.txt pyproject.toml
+	$(COMPILE) --output-file requirements/dev.txt pyproject.toml --all-extras --group dev
+	$(COMPILE) --output-file requirements/sam.txt --group sam
+	$(COMPILE) --output-file requirements/checkov.txt --group checkov
+	echo awslambdaric | $(COMPILE) --no-annotate --output-file requirements/lambda-runtime.txt -
+	$(COMPILE_FOR_LAMBDA) -c requirements/function.txt --output-file layers/dependencies/requirements.txt pyproject.toml
+	printf 'alembic\nsqlalchemy\n' | $(COMPILE_FOR_LAMBDA) -c requirements/dev.txt --output-file layers/migration/requirements.txt -
 
 clean: ## Remove all that make has made, the database of `make run` included
 	rm -rf .venv .venv-* .local .aws-sam .hypothesis .import_linter_cache .*_cache

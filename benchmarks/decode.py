@@ -14,10 +14,10 @@ from botocore.config import Config
 
 from benchmarks.good_script import query
 from benchmarks.harness import WINDOW, ids, stage, table
-from ingest_fn.aws import Clients
+from ingest_fn.aws.clients import Clients
 from ingest_fn.cloudwatch.metric_data import MetricData
-from ingest_fn.flow import Pace
-from ingest_fn.model import STATISTICS
+from ingest_fn.pipeline.flow import Pace
+from ingest_fn.pipeline.model import STATISTICS
 
 CALLS = 20
 

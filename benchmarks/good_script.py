@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from ingest_fn.model import STATISTICS, Window
+from ingest_fn.pipeline.model import STATISTICS, Window
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS good_metrics (

@@ -19,11 +19,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from ingest_fn import schema
-from ingest_fn.entry import Ingester
+from ingest_fn.ingester import Ingester
 from ingest_fn.local.postgres import local_postgres
-from ingest_fn.model import HOUR, Window
+from ingest_fn.pipeline.model import HOUR, Window
 from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.schema.upgrade import upgrade
 from ingest_fn.settings import database
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
@@ -78,7 +78,7 @@ def simulator(service: float, wire: float, postgres: str) -> Iterator[Simulator]
 def postgres() -> Iterator[str]:
     """The URL of a new PostgreSQL with the schema in it."""
     with tempfile.TemporaryDirectory() as folder, local_postgres(Path(folder)) as server:
-        schema.upgrade(login_for(database({"DATABASE_URL": server.url}), None))
+        upgrade(login_for(database({"DATABASE_URL": server.url}), None))
         yield server.url
 
 

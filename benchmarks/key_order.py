@@ -14,7 +14,7 @@ import psycopg
 
 from benchmarks.harness import WINDOW, postgres, table
 from benchmarks.store import WAL, fill, value
-from ingest_fn.model import HOUR, zulu
+from ingest_fn.pipeline.model import HOUR, zulu
 
 ROUNDS = 5
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from ingest_fn.model import Window
+from ingest_fn.pipeline.model import Window
 
 METRICS = (
     ("CPUUtilization", "Average"),

@@ -14,14 +14,14 @@ import orjson
 from benchmarks.harness import WINDOW, ids, stage, table
 from benchmarks.simulator import answer_of
 from benchmarks.store import begin
-from ingest_fn.aws import Clients
+from ingest_fn.aws.clients import Clients
 from ingest_fn.cloudwatch.metric_data import MetricData, _Answers, _body
 from ingest_fn.cloudwatch.wire import GetMetricData
-from ingest_fn.flow import Pace
+from ingest_fn.pipeline.flow import Pace
+from ingest_fn.pipeline.rows import make_rows, outcomes_of
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
-from ingest_fn.rows import make_rows, outcomes_of
 from ingest_fn.settings import database
 
 BATCH, BATCHES = 100, 40

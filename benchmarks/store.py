@@ -18,12 +18,12 @@ from uuid import uuid4
 import psycopg
 
 from benchmarks.harness import WINDOW, ids, postgres, table
-from ingest_fn.model import HOUR, STATISTICS, Api, Reading, Rows, Window
+from ingest_fn.pipeline.model import HOUR, STATISTICS, Api, Reading, Rows, Window
+from ingest_fn.pipeline.result import Report, Run
+from ingest_fn.pipeline.rows import make_rows
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
-from ingest_fn.report import Report, Run
-from ingest_fn.rows import make_rows
 from ingest_fn.settings import database
 
 BATCH = 100

@@ -10,7 +10,7 @@ import pytest
 from moto.core.exceptions import AccessDeniedError
 from moto.sts.models import AssumedRole, STSBackend
 
-from ingest_fn.model import HOUR
+from ingest_fn.pipeline.model import HOUR
 from tests.making import END
 
 AMI = "ami-12c6146b"

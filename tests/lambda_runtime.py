@@ -78,7 +78,7 @@ def built(folder: Path) -> Artifact:
             *("--no-deps", "--require-hashes", "--only-binary=:all:"),
             f"--python-version={version}",
             f"--target={client}",
-            f"--requirement={ROOT / 'requirements-runtime.txt'}",
+            f"--requirement={ROOT / 'requirements' / 'lambda-runtime.txt'}",
         ],
         check=True,
     )

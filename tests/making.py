@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from ingest_fn.model import HOUR, STATISTICS, Api, Reading, Series, Window
-from ingest_fn.report import Report, Run
+from ingest_fn.pipeline.model import HOUR, STATISTICS, Api, Reading, Series, Window
+from ingest_fn.pipeline.result import Report, Run
 
 END = datetime(2026, 11, 23, 10, tzinfo=UTC)
 DAY = Window(END - 24 * HOUR, END)

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from ingest_fn import schema
 from ingest_fn.local.postgres import local_postgres
-from ingest_fn.model import STATISTICS
+from ingest_fn.pipeline.model import STATISTICS
 from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.schema.upgrade import upgrade
 from ingest_fn.settings import Database, database
 from tests.stores import Stored
 
@@ -27,7 +27,7 @@ class Server:
     def __init__(self, url: str) -> None:
         self._url = url
         self._execute(f"CREATE DATABASE {TEMPLATE}")
-        schema.upgrade(login_for(settings(self.url_of(TEMPLATE)), None))
+        upgrade(login_for(settings(self.url_of(TEMPLATE)), None))
 
     def url_of(self, name: str) -> str:
         parts = urlsplit(self._url)

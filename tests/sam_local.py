@@ -26,11 +26,11 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from ingest_fn import schema
 from ingest_fn.local.aws import LocalAws, local_aws
 from ingest_fn.local.postgres import local_postgres
-from ingest_fn.model import utc
+from ingest_fn.pipeline.model import utc
 from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.schema.upgrade import upgrade
 from ingest_fn.settings import database
 from tests.cloudwatch import CloudWatch, running_cloudwatch
 from tests.making import DAY
@@ -148,7 +148,7 @@ def main() -> int:
         ),
     ):
         os.environ.update(aws.environment())
-        schema.upgrade(login_for(database({"DATABASE_URL": server.url}), None))
+        upgrade(login_for(database({"DATABASE_URL": server.url}), None))
         for stamp in DAY.stamps:
             for metric in ("CPUUtilization", "NetworkIn", "NetworkOut"):
                 cloudwatch.put(INSTANCE_ID, metric, utc(stamp), 10.0)

@@ -10,10 +10,18 @@ from threading import Lock
 import pytest
 
 from ingest_fn.errors import StoreError
-from ingest_fn.ingest import Store
-from ingest_fn.model import STATISTICS, Change, InstanceOutcome, Outcome, Reading, Rows, Written
-from ingest_fn.report import Report
-from ingest_fn.rows import make_rows
+from ingest_fn.pipeline.ingest import Store
+from ingest_fn.pipeline.model import (
+    STATISTICS,
+    Change,
+    InstanceOutcome,
+    Outcome,
+    Reading,
+    Rows,
+    Written,
+)
+from ingest_fn.pipeline.result import Report
+from ingest_fn.pipeline.rows import make_rows
 from tests.making import DAY, NOTHING, instance_id, reading, report, whole_day
 
 Stored = dict[tuple[str, int], tuple[float | None, ...]]

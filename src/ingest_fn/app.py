@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ingest_fn.entry import Ingester
+from ingest_fn.ingester import Ingester
 from ingest_fn.telemetry import recorded
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ingest_fn.report import Report
+    from ingest_fn.pipeline.result import Report
 
 
 class IngestError(Exception):

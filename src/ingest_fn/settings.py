@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from ingest_fn.errors import ConfigurationError
-from ingest_fn.model import Api
-from ingest_fn.pricing import HOURLY_RUNS_A_MONTH
-from ingest_fn.window import MAX_LOOKBACK_HOURS
+from ingest_fn.pipeline.model import Api
+from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
+from ingest_fn.request.window import MAX_LOOKBACK_HOURS
 
 VERIFIED = "verify-full"
 """The sslmode that trusts only the right server of the right name."""

@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from ingest_fn.errors import IncompleteRunError, IngestError
-from ingest_fn.report import Report
+from ingest_fn.pipeline.result import Report
 
 NAMESPACE = "Ec2UtilisationIngest"
 SERVICE = "ingest_fn"

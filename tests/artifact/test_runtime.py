@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from ingest_fn.local.aws import LocalAws
-from ingest_fn.model import utc
+from ingest_fn.pipeline.model import utc
 from tests.cloudwatch import CloudWatch, running_cloudwatch
 from tests.lambda_runtime import ROOT, Artifact, Lambda, running
 from tests.making import DAY, instance_id

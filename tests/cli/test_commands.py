@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest_fn.model import HOUR
+from ingest_fn.pipeline.model import HOUR
 from tests.cli.conftest import Cli
 from tests.cloudwatch import DENIED, CloudWatch, Refusal, running_cloudwatch
 from tests.making import instance_id

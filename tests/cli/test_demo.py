@@ -22,17 +22,17 @@ def result_of(output: str) -> dict[str, Any]:
 
 def test_the_second_run_finds_nothing_to_rewrite(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "events").symlink_to(ROOT / "events")
-    first = cli(module="ingest_fn.local")
+    first = cli(module="ingest_fn.cli.stack")
     assert first.returncode == 0, first.stderr
     rows = result_of(first.stdout)["rows"]
     assert rows["inserted"] > 150
     assert "make psql" in first.stdout
     for kind in ("web", "idle", "database", "batch", "oversized", "stopped at night", "newly"):
         assert kind in first.stdout
-    second = result_of(cli(module="ingest_fn.local").stdout)
+    second = result_of(cli(module="ingest_fn.cli.stack").stdout)
     assert second["status"] == "ok"
     assert second["rows"] == {"inserted": 0, "updated": 0, "unchanged": rows["inserted"]}
-    asked = cli("psql", "-Atc", "SELECT count(*) FROM metrics", module="ingest_fn.local")
+    asked = cli("psql", "-Atc", "SELECT count(*) FROM metrics", module="ingest_fn.cli.stack")
     assert asked.stdout.strip() == str(rows["inserted"])
     assert not (tmp_path / ".local/postgres/data/postmaster.pid").exists()
 

@@ -13,15 +13,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest_fn import instances
-from ingest_fn.accounts import SESSION_NAME, Accounts
-from ingest_fn.aws import Clients
-from ingest_fn.entry import Ingester
+from ingest_fn.aws.accounts import SESSION_NAME, Accounts
+from ingest_fn.aws.clients import Clients
+from ingest_fn.discovery import resolve
+from ingest_fn.discovery.resolve import target_ids
 from ingest_fn.errors import AccessDeniedError, ConfigurationError
-from ingest_fn.instances import target_ids
+from ingest_fn.ingester import Ingester
 from ingest_fn.local.aws import LocalAws
-from ingest_fn.report import Report
-from ingest_fn.target import parse_target
+from ingest_fn.pipeline.result import Report
+from ingest_fn.request.target import parse_target
 from tests.accounts import Place, Sts, role
 from tests.making import instance_id
 
@@ -179,7 +179,7 @@ def test_a_slice_reads_its_instances_alone(ingester: Ingester, place: Place) -> 
 def test_a_selector_follows_every_page(
     place: Place, aws: LocalAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instances, "PAGE", 5)
+    monkeypatch.setattr(resolve, "PAGE", 5)
     # moto counts launches to a page, not instances.
     ids = [id_ for _ in range(12) for id_ in place.launch(1, "web")]
     target = parse_target(place.target(selector={"tag:Name": ["web"]}))

@@ -10,12 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
-from ingest_fn.aws import Clients
+from ingest_fn.aws.clients import Clients
 from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import AccessDeniedError
-from ingest_fn.flow import Pace
-from ingest_fn.ingest import CloudWatch as Reader
-from ingest_fn.model import HOUR, STATISTICS, Api, Fetched, Reading, Window
+from ingest_fn.pipeline.flow import Pace
+from ingest_fn.pipeline.ingest import CloudWatch as Reader
+from ingest_fn.pipeline.model import HOUR, STATISTICS, Api, Fetched, Reading, Window
 from tests.cloudwatch import DENIED, CloudWatch, Refusal, running_cloudwatch
 from tests.making import DAY, END, instance_id
 

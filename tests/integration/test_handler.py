@@ -16,7 +16,7 @@ import pytest
 from ingest_fn import app
 from ingest_fn.errors import ConfigurationError, EventError, IncompleteRunError
 from ingest_fn.local.aws import LocalAws
-from ingest_fn.model import HOUR
+from ingest_fn.pipeline.model import HOUR
 from ingest_fn.telemetry import SERVICE
 from tests.making import END, instance_id
 from tests.postgres import stored_rows

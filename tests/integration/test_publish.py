@@ -10,12 +10,12 @@ from botocore.config import Config
 
 from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import ConfigurationError
-from ingest_fn.flow import Pace
 from ingest_fn.local.aws import LocalAws
-from ingest_fn.model import Api
-from ingest_fn.synthetic.fleet import make_fleet
-from ingest_fn.synthetic.metrics import readings
-from ingest_fn.synthetic.publish import publish
+from ingest_fn.local.synthetic.fleet import make_fleet
+from ingest_fn.local.synthetic.metrics import readings
+from ingest_fn.local.synthetic.publish import publish
+from ingest_fn.pipeline.flow import Pace
+from ingest_fn.pipeline.model import Api
 from tests.making import DAY, END
 
 FLEET = list(make_fleet(10, 3, END))

@@ -19,11 +19,11 @@ from psycopg import errors as pg
 from ingest_fn.deploy.migrate import migrate
 from ingest_fn.errors import ConfigurationError, IngestError
 from ingest_fn.local.aws import local_aws
-from ingest_fn.model import Change, InstanceOutcome, Outcome
+from ingest_fn.pipeline.model import Change, InstanceOutcome, Outcome
+from ingest_fn.pipeline.rows import make_rows
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
-from ingest_fn.rows import make_rows
 from tests.making import DAY, instance_id, report, whole_day
 from tests.postgres import Server, settings, stored_rows
 

@@ -17,7 +17,7 @@ import pytest
 from ingest_fn import app
 from ingest_fn.errors import IncompleteRunError, IngestError
 from ingest_fn.local.aws import LocalAws
-from ingest_fn.model import HOUR
+from ingest_fn.pipeline.model import HOUR
 from ingest_fn.telemetry import SERVICE
 from tests.cli.conftest import Cli, cli
 from tests.cloudwatch import DENIED, CloudWatch, Refusal, running_cloudwatch

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 
 from ingest_fn.errors import ConfigurationError, SchemaError, StoreError, StoreUnreachableError
-from ingest_fn.ingest import Store
-from ingest_fn.model import HOUR, Change, Rows, Window
+from ingest_fn.pipeline.ingest import Store
+from ingest_fn.pipeline.model import HOUR, Change, Rows, Window
+from ingest_fn.pipeline.rows import make_rows
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
-from ingest_fn.rows import make_rows
 from tests.making import DAY, END, instance_id, reading, report, whole_day
 from tests.postgres import Server, settings, stored_rows
 from tests.stores import FIRST, ONE, TWO, Stored, StoreSuite
@@ -283,7 +283,7 @@ def test_the_ledger_holds_what_the_result_says(
         END,
         3,
     )
-    from ingest_fn.model import InstanceOutcome, Outcome
+    from ingest_fn.pipeline.model import InstanceOutcome, Outcome
 
     run.add(
         [

@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest_fn.model import InstanceOutcome, Outcome
-from ingest_fn.rows import make_rows
+from ingest_fn.pipeline.model import InstanceOutcome, Outcome
+from ingest_fn.pipeline.rows import make_rows
 from tests.integration.test_store import *  # noqa: F403  every test of the store runs here again
 from tests.integration.test_store import (
     store_of,

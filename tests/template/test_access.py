@@ -19,8 +19,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from ingest_fn.deploy import custom_resource, migrate
-from ingest_fn.entry import Ingester
-from ingest_fn.fan_out.entry import FanOut
+from ingest_fn.fan_out.fan_out import FanOut
+from ingest_fn.ingester import Ingester
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.postgres.login import login_for
 from ingest_fn.settings import Settings

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_fn.errors import EventError
-from ingest_fn.event import parse_event
-from ingest_fn.model import HOUR, Part, Window
-from ingest_fn.target import parse_target
-from ingest_fn.window import MAX_LOOKBACK_HOURS
+from ingest_fn.pipeline.model import HOUR, Part, Window
+from ingest_fn.request.event import parse_event
+from ingest_fn.request.target import parse_target
+from ingest_fn.request.window import MAX_LOOKBACK_HOURS
 
 NOW = datetime(2026, 11, 23, 10, 37, tzinfo=UTC)
 HOUR_10 = datetime(2026, 11, 23, 10, tzinfo=UTC)

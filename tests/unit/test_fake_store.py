@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from ingest_fn.ingest import Store
+from ingest_fn.pipeline.ingest import Store
 from tests.stores import FakeStore, Stored, StoreSuite
 
 

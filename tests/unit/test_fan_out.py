@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.fan_out.parts import SECONDS_A_PART, Planned, cut, largest_part, with_quota
 from ingest_fn.fan_out.summary import KILLED, NEVER_SEEN, Summary
-from ingest_fn.model import HOUR, STATISTICS, Outcome, Window
-from ingest_fn.plan import DATAPOINTS_A_SECOND
+from ingest_fn.pipeline.model import HOUR, STATISTICS, Outcome, Window
+from ingest_fn.pipeline.plan import DATAPOINTS_A_SECOND
+from ingest_fn.request.target import Slice, Target
 from ingest_fn.settings import fan_out
-from ingest_fn.target import Slice, Target
 from tests.making import DAY, END, instance_id, report
 
 TARGET = Target("111111111111", "eu-west-1", selector=(("tag:Name", ("web",)),))

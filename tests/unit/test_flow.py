@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_fn.flow import STOP_STARTING, STOP_WAITING, Pace, in_flight
+from ingest_fn.pipeline.flow import STOP_STARTING, STOP_WAITING, Pace, in_flight
 
 
 def always() -> bool:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_fn.entry import Silent
 from ingest_fn.errors import (
     AccessDeniedError,
     AwsError,
@@ -18,11 +17,12 @@ from ingest_fn.errors import (
     IngestError,
     StoreUnreachableError,
 )
-from ingest_fn.flow import STOP_WAITING
-from ingest_fn.ingest import run
-from ingest_fn.model import Api, Fetched, InstanceOutcome, Outcome, Reading, Window
-from ingest_fn.plan import Plan
-from ingest_fn.report import Report
+from ingest_fn.ingester import Silent
+from ingest_fn.pipeline.flow import STOP_WAITING
+from ingest_fn.pipeline.ingest import run
+from ingest_fn.pipeline.model import Api, Fetched, InstanceOutcome, Outcome, Reading, Window
+from ingest_fn.pipeline.plan import Plan
+from ingest_fn.pipeline.result import Report
 from tests.making import NOTHING, instance_id, report, whole_day
 from tests.stores import FakeStore
 

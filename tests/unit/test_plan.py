@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_fn.model import HOUR, STATISTICS, Api, Window
-from ingest_fn.plan import MAX_DATAPOINTS, MAX_QUERIES, make_plan
-from ingest_fn.pricing import cheaper_api, monthly_cost, run_cost
+from ingest_fn.pipeline.model import HOUR, STATISTICS, Api, Window
+from ingest_fn.pipeline.plan import MAX_DATAPOINTS, MAX_QUERIES, make_plan
+from ingest_fn.pipeline.pricing import cheaper_api, monthly_cost, run_cost
 
 END = datetime(2026, 11, 23, 10, tzinfo=UTC)
 NOW = END + timedelta(minutes=15)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_fn.model import Api
-from ingest_fn.pricing import (
+from ingest_fn.pipeline.model import Api
+from ingest_fn.pipeline.pricing import (
     FREE_REQUESTS_A_MONTH,
     HOURLY_RUNS_A_MONTH,
     cheaper_api,

@@ -5,8 +5,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_fn.model import STATISTICS, Change, InstanceOutcome, Outcome, Reading, Written
-from ingest_fn.rows import make_rows, outcomes_of
+from ingest_fn.pipeline.model import STATISTICS, Change, InstanceOutcome, Outcome, Reading, Written
+from ingest_fn.pipeline.rows import make_rows, outcomes_of
 from tests.making import NOTHING
 
 ID = "i-0123456789abcdef0"

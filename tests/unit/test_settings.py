@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ingest_fn.errors import ConfigurationError
-from ingest_fn.model import Api
+from ingest_fn.pipeline.model import Api
 from ingest_fn.settings import Settings
 
 GOOD = {"AWS_REGION": "eu-central-1", "DATABASE_URL": "postgresql://u:s3cret@db/metrics"}

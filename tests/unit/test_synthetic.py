@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest_fn.model import HOUR, HOUR_SECONDS, Reading, Window, utc
-from ingest_fn.synthetic.fleet import Kind, Machine, make_fleet
-from ingest_fn.synthetic.metrics import SETTLED, metric_data, readings
+from ingest_fn.local.synthetic.fleet import Kind, Machine, make_fleet
+from ingest_fn.local.synthetic.metrics import SETTLED, metric_data, readings
+from ingest_fn.pipeline.model import HOUR, HOUR_SECONDS, Reading, Window, utc
 from tests.making import END
 
 WEEK = Window(END - 7 * 24 * HOUR, END)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_fn.errors import EventError
-from ingest_fn.target import Slice, Target, parse_target
+from ingest_fn.request.target import Slice, Target, parse_target
 from tests.making import instance_id
 from tests.unit.test_event import json_values
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import typer
 
-from ingest_fn.cli.cloudwatch import cloudwatch
-from ingest_fn.cli.migrate import migrate
-from ingest_fn.cli.synthetic import synthetic
+from ingest_fn.cli.commands.cloudwatch import cloudwatch
+from ingest_fn.cli.commands.migrate import migrate
+from ingest_fn.cli.commands.synthetic import synthetic
 from ingest_fn.errors import (
     IncompleteRunError,
     IngestError,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from ingest_fn import schema
 from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.schema.upgrade import upgrade
 from ingest_fn.settings import DATABASE_VARIABLES, database
 
 
@@ -23,5 +23,5 @@ def with_database(
     notify(f"Neither DATABASE_URL nor DATABASE_HOST is set: using PostgreSQL in {DIRECTORY}.")
     with local_postgres(notify=notify) as server:
         local = {**env, "DATABASE_URL": server.url}
-        schema.upgrade(login_for(database(local), local.get("AWS_REGION")))
+        upgrade(login_for(database(local), local.get("AWS_REGION")))
         yield local

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from ingest_fn.entry import Silent
-from ingest_fn.model import Api, InstanceOutcome, Outcome, zulu
-from ingest_fn.report import Report
+from ingest_fn.ingester import Silent
+from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome, zulu
+from ingest_fn.pipeline.result import Report
 
 STYLES = {
     Outcome.OK: "green",

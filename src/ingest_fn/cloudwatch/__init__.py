@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ingest_fn.flow import Pace
-from ingest_fn.model import Api
+from ingest_fn.pipeline.flow import Pace
+from ingest_fn.pipeline.model import Api
 
 if TYPE_CHECKING:
-    from ingest_fn.ingest import CloudWatch
+    from ingest_fn.pipeline.ingest import CloudWatch
 
 
 def reader(api: Api, client: Any, pace: Pace) -> CloudWatch:

@@ -14,12 +14,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from ingest_fn.aws import AWS_ERRORS, error_code, explained
+from ingest_fn.aws.clients import AWS_ERRORS, error_code, explained
 from ingest_fn.cloudwatch.reading import make_reading, stamp
 from ingest_fn.cloudwatch.wire import GetMetricData
 from ingest_fn.errors import ConfigurationError
-from ingest_fn.flow import Pace
-from ingest_fn.model import (
+from ingest_fn.pipeline.flow import Pace
+from ingest_fn.pipeline.model import (
     HOUR_SECONDS,
     METRICS,
     STATISTICS,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ingest_fn.aws import AWS_ERRORS, explained
+from ingest_fn.aws.clients import AWS_ERRORS, explained
 from ingest_fn.cloudwatch.reading import in_slices, make_reading, stamp
 from ingest_fn.errors import AwsError
-from ingest_fn.model import (
+from ingest_fn.pipeline.model import (
     HOUR_SECONDS,
     METRICS,
     STATISTICS,
@@ -21,7 +21,7 @@ from ingest_fn.model import (
     Window,
     utc,
 )
-from ingest_fn.plan import MAX_STATISTICS_POINTS
+from ingest_fn.pipeline.plan import MAX_STATISTICS_POINTS
 
 _ACTION = "cloudwatch:GetMetricStatistics"
 

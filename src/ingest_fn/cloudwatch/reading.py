@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from ingest_fn.model import HOUR_SECONDS, Reading, Series, Window, utc, zulu
+from ingest_fn.pipeline.model import HOUR_SECONDS, Reading, Series, Window, utc, zulu
 
 
 def stamp(moment: datetime | float) -> int:

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import botocore.session
 from botocore.config import Config
 
-from ingest_fn.aws import AWS_ERRORS, explained
+from ingest_fn.aws.clients import AWS_ERRORS, explained
 
 _PHYSICAL_ID = "ingest-fn-schema"
 _RESERVE_SECONDS = 15

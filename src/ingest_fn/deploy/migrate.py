@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ingest_fn import schema
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.postgres.aws_login import SecretLogin
 from ingest_fn.postgres.connections import connect
 from ingest_fn.postgres.login import login_for
-from ingest_fn.postgres.roles import OWNER, ensure_roles, grant_runtime
+from ingest_fn.postgres.schema.roles import OWNER, ensure_roles, grant_runtime
+from ingest_fn.postgres.schema.upgrade import upgrade
 from ingest_fn.settings import database, region_of
 
 
@@ -32,7 +32,7 @@ def migrate(env: Mapping[str, str]) -> dict[str, Any]:
     runtime, password, iam = _runtime(env)
     with connect(admin) as connection:
         ensure_roles(connection, runtime=runtime, password=password, iam=iam)
-    before, after = schema.upgrade(admin, owner=OWNER)
+    before, after = upgrade(admin, owner=OWNER)
     with connect(admin) as connection:
         grant_runtime(connection, runtime)
     return {"before": before, "after": after, "runtime_user": runtime}

@@ -6,7 +6,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ingest_fn.fan_out.entry import FanOut
+from ingest_fn.fan_out.fan_out import FanOut
 from ingest_fn.telemetry import recorded
 
 if TYPE_CHECKING:

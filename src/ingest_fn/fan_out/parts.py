@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ingest_fn.model import STATISTICS, Window
-from ingest_fn.plan import DATAPOINTS_A_SECOND, QUOTA_SHARE
-from ingest_fn.target import Slice, Target
+from ingest_fn.pipeline.model import STATISTICS, Window
+from ingest_fn.pipeline.plan import DATAPOINTS_A_SECOND, QUOTA_SHARE
+from ingest_fn.request.target import Slice, Target
 
 SECONDS_A_PART = 600
 """What a part may take by CloudWatch's quota alone, of the 900 seconds that a function has."""

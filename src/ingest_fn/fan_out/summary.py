@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ingest_fn.model import Outcome
-from ingest_fn.report import MAX_FAILURES_LISTED, Report
+from ingest_fn.pipeline.model import Outcome
+from ingest_fn.pipeline.result import MAX_FAILURES_LISTED, Report
 
 NEVER_SEEN = "It never began: no run of it is in ingest_runs."
 KILLED = "It began and did not end: its time or memory was up."

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ingest_fn.discovery.parameters import read_parameters
 from ingest_fn.errors import ConfigurationError, EventError
-from ingest_fn.ssm import read_parameters
-from ingest_fn.target import WHAT, Target, parse_target
+from ingest_fn.request.target import WHAT, Target, parse_target
 
 _EXAMPLE = """--type String --value '[{"account_id": "…", "region": "…", "selector": {…}}]'"""
 

@@ -18,15 +18,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ingest_fn import schema
-from ingest_fn.event import parse_event
 from ingest_fn.local.aws import local_aws
 from ingest_fn.local.postgres import DIRECTORY, local_postgres
-from ingest_fn.model import Window, zulu
+from ingest_fn.local.synthetic.fleet import Machine, make_fleet
+from ingest_fn.local.synthetic.publish import publish
+from ingest_fn.pipeline.model import Window, zulu
 from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.schema.upgrade import upgrade
+from ingest_fn.request.event import parse_event
 from ingest_fn.settings import database
-from ingest_fn.synthetic.fleet import Machine, make_fleet
-from ingest_fn.synthetic.publish import publish
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -66,7 +66,7 @@ def demo() -> None:
     with _database(console) as url, local_aws("eu-central-1") as aws:
         os.environ.update(aws.environment())
         os.environ.update(DATABASE_URL=url, INSTANCE_IDS_PARAMETER=PARAMETER)
-        before, after = schema.upgrade(login_for(database({"DATABASE_URL": url}), None))
+        before, after = upgrade(login_for(database({"DATABASE_URL": url}), None))
         said = "made" if before is None else "up to date"
         console.print(f"[bold]Schema[/]      {said}, revision {after}")
 

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
-from ingest_fn.aws import AWS_ERRORS, Clients, error_code, explained
+from ingest_fn.aws.clients import AWS_ERRORS, Clients, error_code, explained
 from ingest_fn.errors import AccessDeniedError, ConfigurationError
 from ingest_fn.settings import Database
 

@@ -12,11 +12,11 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Json
 
-from ingest_fn.model import STATISTICS, Change, Rows, Written
+from ingest_fn.pipeline.model import STATISTICS, Change, Rows, Written
+from ingest_fn.pipeline.result import Report
 from ingest_fn.postgres.arrays import float4s, float8s, int4s, timestamps
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.errors import explained, worth_repeating
-from ingest_fn.report import Report
 
 Done = TypeVar("Done")
 

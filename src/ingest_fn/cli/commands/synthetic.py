@@ -1,0 +1,127 @@
+"""``synthetic``: a made-up fleet and its metrics, for demos and development."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from ingest_fn.aws.clients import Clients
+from ingest_fn.cli.database import with_database
+from ingest_fn.cli.options import Json, Quiet
+from ingest_fn.cli.view import JsonView, View, notify
+from ingest_fn.local.synthetic.fleet import Machine, make_fleet
+from ingest_fn.local.synthetic.metrics import readings
+from ingest_fn.local.synthetic.publish import publish
+from ingest_fn.pipeline.ingest import run
+from ingest_fn.pipeline.model import Api, Fetched, Window
+from ingest_fn.pipeline.plan import Plan
+from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
+from ingest_fn.pipeline.result import Report, Run
+from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.store import PostgresStore
+from ingest_fn.request.event import parse_event
+from ingest_fn.settings import database, region_of
+
+REGION = "local-synthetic-1"
+"""No Region of AWS's, so that made-up instances are never taken for real ones."""
+
+ROWS_A_BATCH = 4_000
+MAX_DAYS = 455
+
+
+def synthetic(
+    instances: Annotated[int, typer.Option(min=1, help="How many machines.")] = 10,
+    days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="How many days of hours.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same fleet.")] = 1,
+    until: Annotated[
+        str | None, typer.Option(help="End, as 2026-11-23T10:00:00Z. [default: the last full hour]")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Write what each machine is to this JSON file.")
+    ] = None,
+    *,
+    to_cloudwatch: Annotated[
+        bool, typer.Option("--publish", help="Publish to CloudWatch (an emulator) instead.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a fleet and its metrics, and store them; or publish them to be ingested.
+
+    The machines are web servers, batch workers, databases, idle, oversized, stopped at night and
+    newly launched ones, with day and week rhythms, noise and gaps; --labels says which is which.
+
+    Example: python -m ingest_fn synthetic --instances 100 --days 30 --seed 7
+    """
+    now = datetime.now(UTC)
+    event = {"lookback_hours": days * 24} | ({"scheduled_time": until} if until else {})
+    window = parse_event(event, now=now, lookback_hours=24).window
+    fleet = list(make_fleet(instances, seed, window.end))
+    if labels is not None:
+        labels.write_text(json.dumps([_label(machine) for machine in fleet], indent=1) + "\n")
+    if to_cloudwatch:
+        clients = Clients(region_of(os.environ), calls_in_flight=1)
+        count = publish(clients.make("cloudwatch"), fleet, window)
+        said = {"instances": [machine.instance_id for machine in fleet], "published": count}
+        print(
+            json.dumps(said)
+            if as_json
+            else f"Published {count:,} entries of {instances:,} machines."
+        )
+        return
+    _store(fleet, window, JsonView() if as_json else View(quiet=quiet))
+
+
+def _label(machine: Machine) -> dict[str, object]:
+    hidden = {"seed", "level"}
+    shown = {key: value for key, value in asdict(machine).items() if key not in hidden}
+    return shown | {"idle": machine.idle, "oversized": machine.oversized}
+
+
+class _SyntheticCloudWatch:
+    """Answers like CloudWatch, for machines that do not exist."""
+
+    def __init__(self, fleet: Sequence[Machine]) -> None:
+        self._machines = {machine.instance_id: machine for machine in fleet}
+
+    def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
+        """Make up the readings."""
+        batch = (self._machines[id_] for id_ in instance_ids)
+        return Fetched(list(readings(batch, window)), calls=0, metrics_billed=0)
+
+
+def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> None:
+    ids = [machine.instance_id for machine in fleet]
+    identity = Run(
+        run_id=str(uuid4()),
+        trigger="synthetic",
+        region=REGION,
+        window=window,
+        dry_run=False,
+        api=Api.SYNTHETIC,
+        requested=len(ids),
+    )
+    with with_database(os.environ, notify) as env, view:
+        login = login_for(database(env), env.get("AWS_REGION"))
+        with closing(PostgresStore(Connections(login), REGION)) as store:
+            report = run(
+                Report(identity, HOURLY_RUNS_A_MONTH),
+                Plan(Api.SYNTHETIC, ids, max(1, ROWS_A_BATCH // window.hours)),
+                _SyntheticCloudWatch(fleet),
+                store,
+                view,
+                workers=2,
+                time_left=lambda: math.inf,
+            )
+        view.closing(report)

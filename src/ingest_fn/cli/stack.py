@@ -1,0 +1,27 @@
+"""``python -m ingest_fn.cli.stack``: the whole path on this machine, or ``psql`` on its data."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from ingest_fn.cli import exit_on_error
+from ingest_fn.local.demo import demo
+from ingest_fn.local.postgres import local_postgres
+
+
+def main() -> None:
+    """Run the demo, or psql on the demo's database."""
+    if sys.argv[1:2] != ["psql"]:
+        demo()
+    elif url := os.environ.get("DATABASE_URL"):
+        sys.exit(subprocess.run(["psql", url, *sys.argv[2:]], check=False).returncode)
+    else:
+        with local_postgres(notify=print) as server:
+            sys.exit(subprocess.run(server.psql(*sys.argv[2:]), check=False).returncode)
+
+
+if __name__ == "__main__":
+    with exit_on_error():
+        main()

@@ -1,0 +1,1 @@
+"""Which instances to read: from SSM parameters and from EC2."""

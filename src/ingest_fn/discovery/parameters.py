@@ -1,0 +1,70 @@
+"""SSM Parameter Store: one parameter, or all below a path, and the instance ids in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ingest_fn.aws.clients import AWS_ERRORS, error_code, explained
+from ingest_fn.errors import ConfigurationError
+from ingest_fn.request.selection import parse_ids
+
+
+def read_instance_ids(client: Any, name: str) -> tuple[str, ...]:
+    """The ids in the parameter ``name``, or in all parameters below it if it ends in ``/``.
+
+    Each id once, in order. Raises ConfigurationError for a missing or empty parameter or a
+    malformed id, AccessDeniedError, and IngestError where Parameter Store does not answer.
+    """
+    ids: dict[str, None] = {}
+    for where, text in read_parameters(client, name, example="--type StringList --value i-…"):
+        ids.update(dict.fromkeys(parse_ids(text, where=where)))
+    return tuple(ids)
+
+
+def read_parameters(client: Any, name: str, *, example: str) -> Iterator[tuple[str, str]]:
+    """(what to call it in an error, its text) of the parameter, or of all below a path.
+
+    ``example`` is the end of a put-parameter command, for the mend. Raises ConfigurationError
+    where there is none, AccessDeniedError, and IngestError where Parameter Store does not answer.
+    """
+    found = False
+    for parameter in _below(client, name) if name.endswith("/") else _single(client, name, example):
+        found = True
+        where = f"SSM parameter {parameter['Name']}"
+        if parameter["Type"] == "SecureString":
+            raise ConfigurationError(
+                f"{where} is a SecureString.", "Make it a String or StringList."
+            )
+        yield where, parameter["Value"]
+    if not found:
+        raise ConfigurationError(
+            f"No SSM parameter exists below the path {name}.",
+            f"Create one: aws ssm put-parameter --name {name}fleet-1 {example}",
+        )
+
+
+def _single(client: Any, name: str, example: str) -> Iterator[dict[str, str]]:
+    try:
+        yield client.get_parameter(Name=name)["Parameter"]
+    except AWS_ERRORS as error:
+        if isinstance(error, ClientError) and error_code(error) == "ParameterNotFound":
+            raise ConfigurationError(
+                f"SSM parameter {name} does not exist in this Region.",
+                f"Create it: aws ssm put-parameter --name {name} {example}",
+            ) from error
+        raise explained(error, "ssm:GetParameter") from error
+
+
+def _below(client: Any, path: str) -> Iterator[dict[str, str]]:
+    """The paginator follows every NextToken: a page may be empty and still have a next one."""
+    pages = client.get_paginator("get_parameters_by_path").paginate(
+        Path=path.rstrip("/") or "/", Recursive=True
+    )
+    try:
+        for page in pages:
+            yield from page["Parameters"]
+    except AWS_ERRORS as error:
+        raise explained(error, "ssm:GetParametersByPath") from error

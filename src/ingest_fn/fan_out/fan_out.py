@@ -1,0 +1,151 @@
+"""What comes before and after the map of the state machine, on real parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from textwrap import shorten
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from ingest_fn import settings
+from ingest_fn.aws.accounts import Accounts
+from ingest_fn.aws.clients import Clients
+from ingest_fn.discovery.resolve import target_ids
+from ingest_fn.errors import ConfigurationError, EventError, IncompleteRunError, IngestError
+from ingest_fn.fan_out.parts import Planned, cut, largest_part, with_quota
+from ingest_fn.fan_out.summary import Summary
+from ingest_fn.fan_out.targets import read_targets
+from ingest_fn.pipeline.model import Api, Window, zulu
+from ingest_fn.pipeline.result import Run
+from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.store import PostgresStore
+from ingest_fn.request.event import parse_event
+from ingest_fn.request.target import Target
+from ingest_fn.settings import Settings
+
+MAX_PLAN_BYTES = 250_000
+"""A state of Step Functions holds 256 KiB, what its Lambda integration adds included."""
+
+_TARGETS_AT_ONCE = 8
+_UNRESOLVED_SHOWN = 20
+_REASON_LENGTH = 300
+
+
+class FanOut:
+    """Settings, AWS clients and the ledger, kept from one event to the next."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        """Read the settings of ``env``; nothing is contacted. Raises ConfigurationError."""
+        self._settings = Settings.from_env(env)
+        self._limits = settings.fan_out(env)
+        self._home = Clients(self._settings.region, self._settings.calls_in_flight)
+        self._accounts = Accounts(self._home)
+        self._connections = Connections(login_for(self._settings.database, self._settings.region))
+        self._ledger = PostgresStore(
+            self._connections, self._settings.region, self._settings.retention_months
+        )
+
+    def plan(self, event: object, *, execution: str, started_at: str, home: str) -> dict[str, Any]:
+        """The parts that the map is to run, and a line in the ledger for the whole.
+
+        ``execution`` and ``started_at`` stay the same when a step is tried again, and so does the
+        plan. ``home`` is the function's own account.
+
+        Raises EventError, ConfigurationError, AccessDeniedError, StoreUnreachableError: nothing
+        has run then. A target whose instances cannot be listed is no error but one part: its run
+        meets the same refusal, and reports it.
+        """
+        request = parse_event(
+            event,
+            now=datetime.fromisoformat(started_at),
+            lookback_hours=self._settings.lookback_hours,
+        )
+        if request.target or request.instance_ids or request.part:
+            raise EventError(
+                "A fan-out takes no instance_ids, target or part_of.",
+                "Its targets are those of the SSM parameter that TARGETS_PARAMETER names.",
+            )
+        targets = read_targets(self._home.make("ssm"), self._limits.targets_parameter, home=home)
+        parts, unresolved = self._parts(targets, request.window)
+        plan = {
+            "run_id": str(uuid5(NAMESPACE_URL, execution)),
+            "trigger": request.trigger,
+            "dry_run": request.dry_run,
+            "start": zulu(request.window.start),
+            "end": zulu(request.window.end),
+            "max_parts_at_once": self._limits.max_parts_at_once,
+            "parts": [part.as_dict() for part in parts],
+            "unresolved": unresolved[:_UNRESOLVED_SHOWN],
+        }
+        size = len(json.dumps(plan))
+        if size > MAX_PLAN_BYTES:
+            raise ConfigurationError(
+                f"The plan of {len(parts)} parts takes {size} bytes, and a state of Step Functions "
+                f"holds {MAX_PLAN_BYTES}.",
+                "Raise MAX_INSTANCES_PER_PART, shorten the window, name instances by parameter or "
+                "tag, or divide the targets among several state machines.",
+            )
+        if not request.dry_run:
+            self._ledger.begin(self._report(plan, sum(part.expected or 0 for part in parts)))
+        return plan
+
+    def summarise(self, plan: Mapping[str, Any]) -> Summary:
+        """Close the line of the whole from those of its parts, as ``plan`` expects them.
+
+        Raises IncompleteRunError, after that, where a part is not whole or was never seen.
+        """
+        report = self._report(plan, 0)
+        seen = self._ledger.parts(plan["run_id"])
+        for number, planned in enumerate(plan["parts"]):
+            report.count(number, planned, seen.get(number))
+        report.newest_hour_age = self._ledger.finish(report)
+        if report.status != "ok":
+            raise IncompleteRunError(report)
+        return report
+
+    def _parts(
+        self, targets: Sequence[Target], window: Window
+    ) -> tuple[list[Planned], list[dict[str, str]]]:
+        """The parts of all targets, and the targets whose instances could not be listed."""
+        limits, unresolved = self._limits, list[dict[str, str]]()
+        most = largest_part(
+            window, most=limits.max_instances_per_part, at_once=limits.max_parts_at_once
+        )
+
+        def parts_of(target: Target) -> list[Planned]:
+            try:
+                return cut(target, target_ids(target, self._accounts.clients(target)), most)
+            except IngestError as error:
+                unresolved.append(
+                    {
+                        "account_id": target.account_id,
+                        "region": target.region,
+                        "reason": shorten(error.message, _REASON_LENGTH, placeholder="..."),
+                    }
+                )
+                return [Planned(target, None)]
+
+        with ThreadPoolExecutor(_TARGETS_AT_ONCE, thread_name_prefix="target") as pool:
+            parts = [part for found in pool.map(parts_of, targets) for part in found]
+        return with_quota(parts, at_once=limits.max_parts_at_once), unresolved
+
+    def _report(self, plan: Mapping[str, Any], requested: int) -> Summary:
+        start, end = (datetime.fromisoformat(plan[side]) for side in ("start", "end"))
+        run = Run(
+            run_id=plan["run_id"],
+            trigger=plan["trigger"],
+            region=self._settings.region,
+            window=Window(start, end),
+            dry_run=plan["dry_run"],
+            api=self._settings.api or Api.METRIC_DATA,
+            requested=requested,
+        )
+        return Summary(run, self._settings.runs_a_month)
+
+    def close(self) -> None:
+        """Close the database connections."""
+        self._connections.close()

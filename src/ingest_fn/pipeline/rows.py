@@ -1,0 +1,66 @@
+"""Readings become rows: one an instance and hour, missing stays missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+
+from ingest_fn.pipeline.model import STATISTICS, InstanceOutcome, Outcome, Reading, Rows, Written
+
+MISSING = float("nan")
+
+
+def make_rows(readings: Iterable[Reading]) -> Rows:
+    """One row for each instance and hour for which CloudWatch had any statistic.
+
+    An instance of which nothing could be read is left out; one that has no data is not.
+    """
+    known = sorted((r for r in readings if not failed(r)), key=attrgetter("instance_id"))
+    counts: list[int] = []
+    hour: list[int] = []
+    values: tuple[list[float], ...] = tuple([] for _ in STATISTICS)
+    for reading in known:
+        hours = sorted(set().union(*reading.series))
+        counts.append(len(hours))
+        hour.extend(hours)
+        for column, series in zip(values, reading.series, strict=True):
+            # Most series are whole and in order: their values need not be looked up one by one.
+            if list(series) == hours:
+                column.extend(series.values())
+            else:
+                column.extend([series.get(stamp, MISSING) for stamp in hours])
+    return Rows([reading.instance_id for reading in known], counts, hour, values)
+
+
+def failed(reading: Reading) -> bool:
+    """Whether nothing at all could be read of the instance."""
+    return reading.unread is not None and not reading.datapoints
+
+
+def outcomes_of(
+    readings: Iterable[Reading], rows: Rows, written: Written
+) -> Iterator[InstanceOutcome]:
+    """The line of each instance after its rows went to the store."""
+    counts = dict(zip(rows.instance_ids, rows.counts, strict=True))
+    for reading in readings:
+        yield _outcome_of(reading, counts.get(reading.instance_id, 0), written)
+
+
+def _outcome_of(reading: Reading, rows: int, written: Written) -> InstanceOutcome:
+    datapoints = reading.datapoints
+    change = written.changes.get(reading.instance_id)
+    inserted, updated = (change.inserted, change.updated) if change else (0, 0)
+    if reading.unread is not None:
+        outcome = Outcome.PARTIAL if datapoints else Outcome.FAILED
+    else:
+        outcome = Outcome.OK if datapoints else Outcome.EMPTY
+    return InstanceOutcome(
+        reading.instance_id,
+        outcome,
+        reason=reading.unread,
+        datapoints=datapoints,
+        inserted=inserted,
+        updated=updated,
+        unchanged=rows - inserted - updated,
+        created=reading.instance_id in written.created,
+    )

@@ -1,0 +1,25 @@
+"""Alembic's environment: one transaction for all steps, one migration at a time."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import text
+
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('ingest_fn.postgres.schema'))")
+
+
+def run() -> None:
+    """Upgrade over the connection that ``schema.upgrade`` made, or print where it made none."""
+    connection = context.config.attributes.get("connection")
+    if connection is None:
+        context.configure(dialect_name="postgresql", literal_binds=True)
+        with context.begin_transaction():
+            context.run_migrations()
+        return
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        connection.execute(ONE_AT_A_TIME)
+        context.run_migrations()
+
+
+run()

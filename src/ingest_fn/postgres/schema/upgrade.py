@@ -1,0 +1,67 @@
+"""Bring the database schema up to date, or print the SQL that would."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from ingest_fn.postgres.connections import connect
+from ingest_fn.postgres.errors import explained
+from ingest_fn.postgres.login import Login
+
+
+def upgrade(login: Login, *, owner: str | None = None) -> tuple[str | None, str | None]:
+    """Run the missing revisions; the revision before and after (None: an empty database).
+
+    ``owner`` is the role that is to own what they make, where it is not the one that logs in. One
+    transaction: all of it or nothing. A schema newer than this code is left as it is: revisions
+    only add, and a deployment that is rolled back must find its way. Raises StoreUnreachableError
+    where no connection can be made, StoreError where a step is refused.
+    """
+    connection = connect(login)
+    if owner is not None:
+        connection.execute(SQL("SET ROLE {}").format(Identifier(owner)))
+        connection.commit()
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
+    with explained(), engine.begin() as session:
+        before = _revision(session)
+        config = _config()
+        if before is not None and not _known(config, before):
+            return before, before
+        config.attributes["connection"] = session
+        try:
+            command.upgrade(config, "head")
+        except DBAPIError as error:
+            raise error.orig or error from error
+        return before, _revision(session)
+
+
+def as_sql() -> str:
+    """The SQL of all revisions, from an empty database on, for a DBA to run."""
+    out = StringIO()
+    command.upgrade(_config(output_buffer=out), "head", sql=True)
+    return out.getvalue()
+
+
+def _config(output_buffer: StringIO | None = None) -> Config:
+    config = Config(output_buffer=output_buffer)
+    config.set_main_option("script_location", "ingest_fn.postgres:schema")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _known(config: Config, revision: str) -> bool:
+    revisions = ScriptDirectory.from_config(config).walk_revisions()
+    return revision in {script.revision for script in revisions}
+
+
+def _revision(session: Connection) -> str | None:
+    return MigrationContext.configure(session).get_current_revision()

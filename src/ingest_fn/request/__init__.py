@@ -1,0 +1,1 @@
+"""What a run is asked to do: the event, its window, its instances, its target. Pure."""
