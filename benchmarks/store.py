@@ -19,7 +19,7 @@ import psycopg
 
 from benchmarks.harness import WINDOW, ids, postgres, table
 from ingest_fn.pipeline.model import HOUR, STATISTICS, Api, Reading, Rows, Window
-from ingest_fn.pipeline.result import Report, Run
+from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.pipeline.rows import make_rows
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
@@ -83,7 +83,7 @@ def batches(count: int, window: Window) -> list[Rows]:
 def _reading(instance_id: str, window: Window) -> Reading:
     seed = zlib.crc32(instance_id.encode())
     series = tuple(
-        {stamp: float((seed * 31 + stamp // 3600 * 7 + k) % 97) + 0.25 for stamp in window.stamps}
+        {stamp: float((seed * 31 + stamp // 3600 * 7 + k) % 97) + 0.25 for stamp in window.hours}
         for k in range(len(STATISTICS))
     )
     return Reading(instance_id, series)
@@ -132,11 +132,11 @@ def _store(url: str) -> PostgresStore:
 
 def begin(url: str, window: Window) -> None:
     """Make the partitions of ``window``."""
-    run = Run(
+    run = RunInfo(
         str(uuid4()), "cli", "us-east-1", window, dry_run=False, api=Api.SYNTHETIC, requested=0
     )
     with closing(_store(url)) as store:
-        store.begin(Report(run, 730))
+        store.begin(RunResult(run, 730))
 
 
 def plain_rows(rows: Rows) -> list[tuple[object, ...]]:
@@ -196,7 +196,7 @@ def fill(url: str, instances: int, history_days: int) -> None:
     history = Window(WINDOW.end - history_days * 24 * HOUR, WINDOW.end - HOUR)
     begin(url, history)
     with this_store(url) as write:
-        for start in range(0, history.hours, 24):
+        for start in range(0, history.hour_count, 24):
             first = history.start + start * HOUR
             for rows in batches(instances, Window(first, min(first + 24 * HOUR, history.end))):
                 write(rows)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from ingest_fn.pipeline.model import HOUR, STATISTICS, Api, Reading, Series, Window
-from ingest_fn.pipeline.result import Report, Run
+from ingest_fn.pipeline.result import RunInfo, RunResult
 
 END = datetime(2026, 11, 23, 10, tzinfo=UTC)
 DAY = Window(END - 24 * HOUR, END)
@@ -35,12 +35,12 @@ def whole_day(id_: str, cpu: float = 10.0, window: Window = DAY) -> Reading:
         id_,
         {
             stamp: (cpu + k, cpu + k + 5, 12, 1e6 + k, 2e6 + k)
-            for k, stamp in enumerate(window.stamps)
+            for k, stamp in enumerate(window.hours)
         },
     )
 
 
-def report(requested: int = 1, *, dry_run: bool = False, window: Window = DAY) -> Report:
+def new_result(requested: int = 1, *, dry_run: bool = False, window: Window = DAY) -> RunResult:
     """A report at the start of its run."""
-    run = Run(str(uuid4()), "cli", "eu-central-1", window, dry_run, Api.METRIC_DATA, requested)
-    return Report(run, runs_a_month=730)
+    run = RunInfo(str(uuid4()), "cli", "eu-central-1", window, dry_run, Api.METRIC_DATA, requested)
+    return RunResult(run, runs_a_month=730)

@@ -149,7 +149,7 @@ def main() -> int:
     ):
         os.environ.update(aws.environment())
         upgrade(login_for(database({"DATABASE_URL": server.url}), None))
-        for stamp in DAY.stamps:
+        for stamp in DAY.hours:
             for metric in ("CPUUtilization", "NetworkIn", "NetworkOut"):
                 cloudwatch.put(INSTANCE_ID, metric, utc(stamp), 10.0)
         env_file = Path(folder) / "variables.json"

@@ -108,7 +108,7 @@ def state_machine(
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Machine:
-    """The machine in the emulator; ``change`` may mend its definition first."""
+    """The machine in the emulator; ``change`` may hint its definition first."""
     functions = Lambda()
     monkeypatch.setenv("MOTO_PORT", aws.url.rsplit(":", 1)[1])
     monkeypatch.setitem(default_user_config, "stepfunctions", {"execute_state_machine": True})

@@ -20,14 +20,14 @@ from ingest_fn.pipeline.model import (
     Rows,
     Written,
 )
-from ingest_fn.pipeline.result import Report
+from ingest_fn.pipeline.result import RunResult
 from ingest_fn.pipeline.rows import make_rows
-from tests.making import DAY, NOTHING, instance_id, reading, report, whole_day
+from tests.making import DAY, NOTHING, instance_id, new_result, reading, whole_day
 
 Stored = dict[tuple[str, int], tuple[float | None, ...]]
 WHOLE = {"network_in", "network_out"}
 ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
-FIRST = DAY.stamps[0]
+FIRST = DAY.hours[0]
 
 
 class FakeStore:
@@ -40,11 +40,11 @@ class FakeStore:
         self.refused: set[str] = set()
         self._lock = Lock()
 
-    def begin(self, report: Report) -> None:
-        self.ledger[report.run.run_id] = "running"
+    def begin(self, result: RunResult) -> None:
+        self.ledger[result.run.run_id] = "running"
 
-    def finish(self, report: Report) -> float | None:
-        self.ledger[report.run.run_id] = report.status
+    def finish(self, result: RunResult) -> float | None:
+        self.ledger[result.run.run_id] = result.status
         return 4500.0 if self.rows else None
 
     def write(self, rows: Rows) -> Written:
@@ -160,7 +160,7 @@ class StoreSuite:
 
     def test_the_ledger_takes_a_run(self, store: Store) -> None:
         store.write(make_rows([whole_day(ONE)]))
-        run = report()
+        run = new_result()
         store.begin(run)
         run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
         age = store.finish(run)
@@ -168,7 +168,7 @@ class StoreSuite:
         assert age > 0
 
     def test_an_empty_store_has_no_newest_hour(self, store: Store) -> None:
-        run = report()
+        run = new_result()
         store.begin(run)
         run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
         assert store.finish(run) is None

@@ -23,10 +23,10 @@ def ingester() -> Ingester:
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Ingest what ``event`` asks for. Raises where something stayed unread or unstored."""
     with recorded(context.aws_request_id) as record:
-        report = ingester().ingest(
+        result = ingester().ingest(
             event,
             now=datetime.now(UTC),
             time_left=lambda: context.get_remaining_time_in_millis() / 1000,
         )
-        record(report)
-        return report.as_dict()
+        record(result)
+        return result.as_dict()

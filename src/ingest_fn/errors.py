@@ -1,6 +1,6 @@
 """What can go wrong, in the words a user reads.
 
-Every message says what was wrong and where; ``mend`` says what to do about it.
+Every message says what was wrong and where; ``hint`` says what to do about it.
 Neither ever holds a secret.
 """
 
@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ingest_fn.pipeline.result import Report
+    from ingest_fn.pipeline.result import RunResult
 
 
 class IngestError(Exception):
     """The base of every error this package raises on purpose."""
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.mend}".rstrip()
+        return f"{self.message} {self.hint}".rstrip()
 
 
 class ConfigurationError(IngestError):
@@ -55,6 +55,6 @@ class StoreUnreachableError(StoreError):
 class IncompleteRunError(IngestError):
     """The run kept what it got, but not every instance was read and stored."""
 
-    def __init__(self, report: Report) -> None:
-        super().__init__(report.summary(), "The next run reads the same hours again.")
-        self.report = report
+    def __init__(self, result: RunResult) -> None:
+        super().__init__(result.summary(), "The next run reads the same hours again.")
+        self.result = result

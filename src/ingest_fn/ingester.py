@@ -14,7 +14,7 @@ from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.ingest import Observer, run
 from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome
 from ingest_fn.pipeline.plan import make_plan
-from ingest_fn.pipeline.result import Report, Run
+from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from ingest_fn.aws.clients import Clients
 
 
-class Silent:
+class NoObserver:
     """An observer that keeps quiet."""
 
-    def started(self, report: Report) -> None:
+    def started(self, result: RunResult) -> None:
         """Say nothing."""
 
     def batch(self, lines: Sequence[InstanceOutcome]) -> None:
@@ -59,7 +59,7 @@ class Ingester:
         observer: Observer | None = None,
         trigger: str | None = None,
         default_ids: tuple[str, ...] | None = None,
-    ) -> Report:
+    ) -> RunResult:
         """Do what ``event`` asks and report it. ``time_left``: seconds until it must be over.
 
         ``default_ids`` stand in for the SSM parameter where the event names no instances.
@@ -69,7 +69,7 @@ class Ingester:
         """
         settings = self._settings
         request = parse_event(event, now=now, lookback_hours=settings.lookback_hours)
-        identity = Run(
+        identity = RunInfo(
             run_id=str(uuid4()),
             trigger=trigger or request.trigger,
             region=request.target.region if request.target else settings.region,
@@ -101,16 +101,16 @@ class Ingester:
         share = request.part.quota_share if request.part else 1
         pace = Pace(plan.datapoints_a_second * share)
         return run(
-            Report(replace(identity, api=plan.api, requested=len(ids)), settings.runs_a_month),
+            RunResult(replace(identity, api=plan.api, requested=len(ids)), settings.runs_a_month),
             plan,
             reader(plan.api, clients.make("cloudwatch"), pace),
             store,
-            observer or Silent(),
+            observer or NoObserver(),
             workers=settings.calls_in_flight,
             time_left=time_left,
         )
 
-    def _store(self, identity: Run) -> PostgresStore:
+    def _store(self, identity: RunInfo) -> PostgresStore:
         return PostgresStore(
             self._connections,
             identity.region,
@@ -130,18 +130,18 @@ class Ingester:
         return self._home, request.instance_ids or default_ids or self._parameter_ids()
 
     def _keep_refusal(
-        self, store: PostgresStore, identity: Run, target: Target, error: IngestError
+        self, store: PostgresStore, identity: RunInfo, target: Target, error: IngestError
     ) -> None:
         """A line in the ledger for a target of which nothing could be read."""
         if identity.dry_run:
             return
         ids = target.slice.of(target.instance_ids)
-        report = Report(replace(identity, requested=len(ids)), self._settings.runs_a_month)
+        result = RunResult(replace(identity, requested=len(ids)), self._settings.runs_a_month)
         lines = [InstanceOutcome(id_, Outcome.FAILED, reason=error.message) for id_ in ids]
-        report.add(lines, calls=0, metrics_billed=0)
-        report.error = str(error)
-        store.begin(report)
-        store.finish(report)
+        result.add(lines, calls=0, metrics_billed=0)
+        result.error = str(error)
+        store.begin(result)
+        store.finish(result)
 
     def _parameter_ids(self) -> Sequence[str]:
         name = self._settings.instance_ids_parameter

@@ -11,15 +11,15 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from ingest_fn.errors import IncompleteRunError, IngestError
-from ingest_fn.pipeline.result import Report
+from ingest_fn.pipeline.result import RunResult
 
-NAMESPACE = "Ec2UtilisationIngest"
+NAMESPACE = "Hourmeter"
 SERVICE = "ingest_fn"
 
 
 @contextmanager
-def recorded(request_id: str, suffix: str = "") -> Iterator[Callable[[Report], None]]:
-    """Log and measure the run inside, whole or not. Hand the report to what this yields.
+def recorded(request_id: str, suffix: str = "") -> Iterator[Callable[[RunResult], None]]:
+    """Log and measure the run inside, whole or not. Hand the result to what this yields.
 
     The metrics' dimension is POWERTOOLS_SERVICE_NAME or else ``SERVICE``, with ``suffix``: a
     fan-out has one of its own, lest its parts count twice.
@@ -31,33 +31,33 @@ def recorded(request_id: str, suffix: str = "") -> Iterator[Callable[[Report], N
     logger.append_keys(function_request_id=request_id)
     begun = monotonic()
 
-    def record(report: Report) -> None:
-        level = logger.info if report.status == "ok" else logger.warning
-        level("run finished", extra=report.as_dict() | {"error": report.error})
-        if not report.run.dry_run:  # which would hide that no run has stored anything for hours
-            _emit(report, monotonic() - begun, service)
+    def record(result: RunResult) -> None:
+        level = logger.info if result.status == "ok" else logger.warning
+        level("run finished", extra=result.as_dict() | {"error": result.error})
+        if not result.run.dry_run:  # which would hide that no run has stored anything for hours
+            _emit(result, monotonic() - begun, service)
 
     try:
         yield record
     except IncompleteRunError as error:
-        record(error.report)
+        record(error.result)
         raise
     except IngestError as error:
-        logger.error("run refused", extra={"reason": error.message, "mend": error.mend})  # noqa: TRY400  a traceback would bury the sentence
+        logger.error("run refused", extra={"reason": error.message, "hint": error.hint})  # noqa: TRY400  a traceback would bury the sentence
         raise
 
 
-def _emit(report: Report, seconds: float, service: str) -> None:
+def _emit(result: RunResult, seconds: float, service: str) -> None:
     metrics = Metrics(namespace=NAMESPACE, service=service)
-    for outcome, count in report.outcomes.items():
+    for outcome, count in result.outcomes.items():
         metrics.add_metric(f"Instances{outcome.value.capitalize()}", MetricUnit.Count, count)
-    metrics.add_metric("RowsInserted", MetricUnit.Count, report.inserted)
-    metrics.add_metric("RowsUpdated", MetricUnit.Count, report.updated)
-    metrics.add_metric("RowsUnchanged", MetricUnit.Count, report.unchanged)
-    metrics.add_metric("MetricsBilled", MetricUnit.Count, report.metrics_billed)
-    metrics.add_metric("EstimatedCostUsd", MetricUnit.NoUnit, report.estimated_cost_usd)
+    metrics.add_metric("RowsInserted", MetricUnit.Count, result.inserted)
+    metrics.add_metric("RowsUpdated", MetricUnit.Count, result.updated)
+    metrics.add_metric("RowsUnchanged", MetricUnit.Count, result.unchanged)
+    metrics.add_metric("MetricsBilled", MetricUnit.Count, result.metrics_billed)
+    metrics.add_metric("EstimatedCostUsd", MetricUnit.NoUnit, result.estimated_cost_usd)
     metrics.add_metric("RunDuration", MetricUnit.Seconds, seconds)
-    metrics.add_metric("CompleteRuns", MetricUnit.Count, int(report.status == "ok"))
-    if report.newest_hour_age is not None:
-        metrics.add_metric("NewestHourAge", MetricUnit.Seconds, report.newest_hour_age)
+    metrics.add_metric("CompleteRuns", MetricUnit.Count, int(result.status == "ok"))
+    if result.newest_hour_age is not None:
+        metrics.add_metric("NewestHourAge", MetricUnit.Seconds, result.newest_hour_age)
     metrics.flush_metrics()

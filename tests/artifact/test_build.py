@@ -133,17 +133,17 @@ def test_each_function_is_given_its_part_of_the_package(artifact: Artifact) -> N
         function.name: {path.name for path in (function / "ingest_fn").iterdir()}
         for function in artifact.folder.glob("*Function")
     }
-    by_hand = {"__main__.py", "cli", "local", "synthetic"}
-    schema = {"deploy", "migrations", "schema.py"}
-    assert {"app.py", "entry.py", "postgres"} <= given["IngestFunction"]
+    by_hand = {"__main__.py", "cli", "local"}
+    schema = {"deploy"}
+    assert {"app.py", "ingester.py", "postgres"} <= given["IngestFunction"]
     assert not given["IngestFunction"] & (by_hand | schema | {"fan_out"})
     for function in ("PlanFunction", "SummaryFunction"):
-        assert {"entry.py", "fan_out"} <= given[function]
+        assert {"ingester.py", "fan_out"} <= given[function]
         assert not given[function] & (by_hand | schema | {"app.py"})
     assert schema <= given["MigrateFunction"]
     assert not given["MigrateFunction"] & (by_hand | {"app.py", "cloudwatch", "fan_out"})
     assert given["SchemaResourceFunction"] - {"__pycache__"} == {
-        *("__init__.py", "aws.py", "deploy", "errors.py"),
+        *("__init__.py", "aws", "deploy", "errors.py"),
     }
 
 

@@ -60,7 +60,7 @@ def test_every_module_imports_from_the_artifact_alone(
 def cloudwatch() -> Iterator[CloudWatch]:
     with running_cloudwatch() as service:
         for id_ in (ONE, SAMPLE):
-            for stamp in DAY.stamps:
+            for stamp in DAY.hours:
                 for metric in ("CPUUtilization", "NetworkIn", "NetworkOut"):
                     service.put(id_, metric, utc(stamp), 10.0)
         yield service
@@ -93,7 +93,7 @@ def test_every_sample_event_under_the_lambda_runtime(function: Lambda, database_
     assert results["scheduled.json"]["instances"]["requested"] == 2
     assert results["dry-run.json"]["dry_run"] is True
     assert results["one-instance.json"]["instances"]["requested"] == 1
-    assert len([key for key in stored_rows(database_url) if key[1] in DAY.stamps]) == 48
+    assert len([key for key in stored_rows(database_url) if key[1] in DAY.hours]) == 48
     assert function.init_ms() > 0
 
 

@@ -44,11 +44,11 @@ def env(cloudwatch: CloudWatch, database_url: str) -> dict[str, str]:
     }
 
 
-def refused(done: subprocess.CompletedProcess[str], said: str, mend: str, code: int = 2) -> None:
-    """One sentence and its mend on stderr, the right exit code, never a traceback."""
+def refused(done: subprocess.CompletedProcess[str], said: str, hint: str, code: int = 2) -> None:
+    """One sentence and its hint on stderr, the right exit code, never a traceback."""
     assert done.returncode == code, done.stderr
     assert said in done.stderr
-    assert mend in done.stderr
+    assert hint in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert len(done.stderr.strip().splitlines()) <= 3
 

@@ -1,4 +1,4 @@
-"""Runs in other accounts: roles assumed once, renewed in time, and refusals that say the mend."""
+"""Runs in other accounts: roles assumed once, renewed in time, and refusals that say the hint."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ingest_fn.discovery.resolve import target_ids
 from ingest_fn.errors import AccessDeniedError, ConfigurationError
 from ingest_fn.ingester import Ingester
 from ingest_fn.local.aws import LocalAws
-from ingest_fn.pipeline.result import Report
+from ingest_fn.pipeline.result import RunResult
 from ingest_fn.request.target import parse_target
 from tests.accounts import Place, Sts, role
 from tests.making import instance_id
@@ -50,7 +50,7 @@ def ingester(aws: LocalAws, database_url: str) -> Iterator[Ingester]:
         yield made
 
 
-def ingest(ingester: Ingester, target: dict[str, Any], **more: Any) -> Report:
+def ingest(ingester: Ingester, target: dict[str, Any], **more: Any) -> RunResult:
     return ingester.ingest(
         EVENT | {"target": target} | more, now=datetime.now(UTC), time_left=lambda: math.inf
     )
@@ -134,8 +134,8 @@ def test_a_wrong_external_id_says_what_to_allow_where(
     with pytest.raises(AccessDeniedError) as caught:
         ingest(ingester, target)
     assert f"{role(ACCOUNT)} cannot be assumed. AWS denied sts:AssumeRole" in caught.value.message
-    assert "trust policy" in caught.value.mend
-    assert ("without an external id" in caught.value.mend) == (sent is None)
+    assert "trust policy" in caught.value.hint
+    assert ("without an external id" in caught.value.hint) == (sent is None)
     (run,) = ledger(database_url)
     assert run[:5] == (ACCOUNT, REGION, "failed", 3, 3)
     assert "sts:AssumeRole" in run[5]

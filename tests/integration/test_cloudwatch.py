@@ -59,7 +59,7 @@ def metric_statistics(client: Any) -> Reader:
 def fill(service: CloudWatch, *ids: str, window: Window = DAY) -> None:
     """Every metric in every hour of the window."""
     for id_ in ids:
-        for number in range(window.hours):
+        for number in range(window.hour_count):
             moment = window.start + number * HOUR
             service.put(id_, "CPUUtilization", moment, 10.0 + number, maximum=50.0 + number)
             service.put(id_, "NetworkIn", moment, 1e6)
@@ -73,7 +73,7 @@ def by_id(fetched: Fetched) -> dict[str, Reading]:
 
 def is_whole(reading: Reading, window: Window = DAY) -> bool:
     return reading.unread is None and all(
-        list(s) == list(window.stamps) for s in map(sorted_series, reading.series)
+        list(s) == list(window.hours) for s in map(sorted_series, reading.series)
     )
 
 
@@ -87,7 +87,7 @@ def test_every_statistic_of_every_hour(either: Reader, service: CloudWatch) -> N
     assert set(readings) == {ONE, TWO, THREE}
     assert is_whole(readings[ONE])
     assert is_whole(readings[TWO])
-    first = DAY.stamps[0]
+    first = DAY.hours[0]
     values = [series[first] for series in readings[ONE].series]
     assert values == [10.0, 50.0, 12, 12e6, 24e6]
     assert readings[THREE] == Reading(THREE, tuple({} for _ in STATISTICS), None)
@@ -97,14 +97,14 @@ def test_the_end_of_the_window_is_not_read(either: Reader, service: CloudWatch) 
     service.put(ONE, "CPUUtilization", DAY.start, 1.0)
     service.put(ONE, "CPUUtilization", END, 2.0)
     (reading,) = either.fetch([ONE], DAY).readings
-    assert set(reading.series[0]) == {DAY.stamps[0]}
+    assert set(reading.series[0]) == {DAY.hours[0]}
 
 
 def test_samples_within_the_hour_are_one_hour(either: Reader, service: CloudWatch) -> None:
     for minute, cpu in ((0, 10.0), (25, 20.0), (59, 60.0)):
         service.put(ONE, "CPUUtilization", END - HOUR + timedelta(minutes=minute), cpu, samples=1)
     (reading,) = either.fetch([ONE], DAY).readings
-    last = DAY.stamps[-1]
+    last = DAY.hours[-1]
     assert [series.get(last) for series in reading.series] == [30.0, 60.0, 3, None, None]
 
 
@@ -223,7 +223,7 @@ def test_an_error_on_the_second_page_keeps_the_first(
 
 
 @pytest.mark.parametrize(
-    ("refusal", "said", "mend"),
+    ("refusal", "said", "hint"),
     [
         (
             ("AccessDeniedException", DENIED.format("Get", "Get"), 403),
@@ -238,13 +238,13 @@ def test_an_error_on_the_second_page_keeps_the_first(
     ],
 )
 def test_a_refused_caller_stops_everything(
-    either: Reader, service: CloudWatch, refusal: tuple[str, str, int], said: str, mend: str
+    either: Reader, service: CloudWatch, refusal: tuple[str, str, int], said: str, hint: str
 ) -> None:
     service.refuse = lambda _: Refusal(*refusal)
     with pytest.raises(AccessDeniedError) as caught:
         either.fetch([ONE, TWO], DAY)
     assert said in caught.value.message
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_timestamps_of_another_form_fall_back_to_botocore(
     metric_data: Reader, service: CloudWatch
 ) -> None:
     fill(service, ONE)
-    first = str(float(DAY.stamps[0])).encode(), str(DAY.stamps[0]).encode()
+    first = str(float(DAY.hours[0])).encode(), str(DAY.hours[0]).encode()
     as_text = b'"2026-11-22T10:00:00Z"'
     service.mangle = lambda body: body.replace(first[0], as_text).replace(first[1], as_text)
     (reading,) = metric_data.fetch([ONE], DAY).readings

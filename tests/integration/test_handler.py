@@ -216,7 +216,7 @@ def test_a_refusal_is_one_line_with_its_mend(
     (line,) = logged(capsys.readouterr().out)
     assert line["level"] == "ERROR"
     assert line["reason"] == "The event has no end."
-    assert line["mend"]
+    assert line["hint"]
 
 
 def test_an_incomplete_run_keeps_what_it_got_and_names_the_rest(

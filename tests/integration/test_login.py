@@ -140,7 +140,7 @@ def test_a_wrong_password_is_tried_once_and_told(
     role.set_password("another")
     with pytest.raises(StoreUnreachableError, match="password authentication failed") as refused:
         connect(login_for(database(env), REGION))
-    assert "secret" in refused.value.mend
+    assert "secret" in refused.value.hint
     assert calls == ["secrets-manager.GetSecretValue"] * 2
 
 
@@ -167,7 +167,7 @@ def test_a_secret_that_is_being_deleted_is_named(env: dict[str, str], role: Rota
     boto3.client("secretsmanager").delete_secret(SecretId=role.arn)
     with pytest.raises(ConfigurationError, match=role.arn) as refused:
         connect(login_for(database(env), REGION))
-    assert "deletion" in refused.value.mend
+    assert "deletion" in refused.value.hint
 
 
 def test_a_denied_read_of_the_secret_names_the_permission(
@@ -180,7 +180,7 @@ def test_a_denied_read_of_the_secret_names_the_permission(
         with pytest.raises(AccessDeniedError) as refused:
             connect(login_for(database(env), REGION))
     assert said in refused.value.message
-    assert "Allow secretsmanager:GetSecretValue" in refused.value.mend
+    assert "Allow secretsmanager:GetSecretValue" in refused.value.hint
 
 
 def iam(**env: str) -> dict[str, str]:
@@ -287,8 +287,8 @@ def test_every_spelling_of_libpq_s_is_taken(url: str, password: str) -> None:
 def test_a_password_that_libpq_takes_for_the_host_is_refused(password: str) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL is not a libpq URL") as refused:
         login_for(database({"DATABASE_URL": f"postgresql://me:{password}@db/metrics"}), None)
-    assert "%40" in refused.value.mend
-    assert "%2F" in refused.value.mend
+    assert "%40" in refused.value.hint
+    assert "%2F" in refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_a_url_that_libpq_cannot_read_is_kept_out_of_every_cause(url: str) -> No
 def test_a_refused_token_has_a_mend_of_its_own() -> None:
     """RDS checks tokens by PAM, and says no more than that."""
     said = psycopg.OperationalError('FATAL:  PAM authentication failed for user "ingest"')
-    assert "rds_iam" in unreachable(said, {"host": HOST}).mend
+    assert "rds_iam" in unreachable(said, {"host": HOST}).hint
 
 
 def test_a_server_that_never_answers_is_given_up_in_seconds() -> None:

@@ -83,7 +83,7 @@ def test_what_cannot_be_used_is_named_with_its_mend(
     with pytest.raises(ConfigurationError) as caught:
         read_instance_ids(client, asked)
     assert caught.value.message.startswith(said)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def test_a_denied_read_names_the_permission(
     ):
         read_instance_ids(client, name)
     assert said in caught.value.message
-    assert f"Allow {action} " in caught.value.mend
+    assert f"Allow {action} " in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["/fleet", "/fleet/"])

@@ -27,7 +27,7 @@ def test_what_is_published_is_what_is_read(aws: LocalAws, api: Api) -> None:
     client = boto3.client("cloudwatch")
     made = list(readings(FLEET, DAY))
     hours = sum(len(reading.series[0]) for reading in made)
-    assert 500 < publish(client, FLEET, DAY) == 3 * hours < 3 * DAY.hours * len(FLEET)
+    assert 500 < publish(client, FLEET, DAY) == 3 * hours < 3 * DAY.hour_count * len(FLEET)
 
     ids = [machine.instance_id for machine in FLEET]
     read = {r.instance_id: r for r in reader(api, client, Pace(1e9)).fetch(ids, DAY).readings}
@@ -47,4 +47,4 @@ def test_an_endpoint_that_does_not_take_it_says_what_to_do(aws: LocalAws) -> Non
     client = boto3.client("cloudwatch", endpoint_url=nobody, config=once)
     with pytest.raises(ConfigurationError, match="did not take the synthetic metrics") as caught:
         publish(client, FLEET[:1], DAY)
-    assert "point AWS_ENDPOINT_URL at an emulator" in caught.value.mend
+    assert "point AWS_ENDPOINT_URL at an emulator" in caught.value.hint

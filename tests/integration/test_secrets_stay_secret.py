@@ -200,7 +200,7 @@ def failure_of_the_function(
         with pytest.raises(IngestError) as failed:
             app.lambda_handler({"instance_ids": [ONE]}, Context())  # type: ignore[arg-type]
         error = failed.value
-        result = error.report.as_dict() if isinstance(error, IncompleteRunError) else {}
+        result = error.result.as_dict() if isinstance(error, IncompleteRunError) else {}
         shown = [*traceback.format_exception(error), *behind(error), json.dumps(result)]
         return "\n".join([*shown, *capfd.readouterr(), caplog.text])
 

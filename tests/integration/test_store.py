@@ -17,7 +17,7 @@ from ingest_fn.pipeline.rows import make_rows
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
-from tests.making import DAY, END, instance_id, reading, report, whole_day
+from tests.making import DAY, END, instance_id, new_result, reading, whole_day
 from tests.postgres import Server, settings, stored_rows
 from tests.stores import FIRST, ONE, TWO, Stored, StoreSuite
 
@@ -29,7 +29,7 @@ def store_of(url: str) -> PostgresStore:
 @pytest.fixture
 def store(database_url: str) -> Iterator[PostgresStore]:
     store = store_of(database_url)
-    store.begin(report())
+    store.begin(new_result())
     yield store
     store.close()
 
@@ -45,7 +45,7 @@ class TestPostgresStore(StoreSuite):
     def store(self, database_url: str) -> Iterator[Store]:
         self.url = database_url
         store = store_of(database_url)
-        store.begin(report())
+        store.begin(new_result())
         yield store
         store.close()
 
@@ -164,7 +164,7 @@ def test_six_overlapping_runs_neither_deadlock_nor_duplicate(
 def test_a_backfill_finds_its_months(store: PostgresStore, database_url: str) -> None:
     start = END - timedelta(days=455)
     window = Window(start, start + 48 * HOUR)
-    run = report(window=window)
+    run = new_result(window=window)
     store.begin(run)
     store.write(make_rows([whole_day(ONE, window=window)]))
     assert min(hour for _, hour in stored_rows(database_url)) == start.timestamp()
@@ -182,9 +182,9 @@ def test_months_meet_without_a_gap(
     store: PostgresStore, database_url: str, moment: datetime
 ) -> None:
     window = Window(moment - HOUR, moment + 3 * HOUR)
-    store.begin(report(window=window))
+    store.begin(new_result(window=window))
     store.write(make_rows([whole_day(ONE, window=window)]))
-    assert sorted(hour for _, hour in stored_rows(database_url)) == list(window.stamps)
+    assert sorted(hour for _, hour in stored_rows(database_url)) == list(window.hours)
 
 
 def test_partitions_are_made_whatever_the_session_s_time_zone(
@@ -218,10 +218,10 @@ def test_old_months_go_only_where_retention_is_asked_for(
     store: PostgresStore, database_url: str, connection: psycopg.Connection
 ) -> None:
     connection.execute("SELECT ensure_metrics_partitions('2026-07-15', '2026-11-23')")
-    store.begin(report())
+    store.begin(new_result())
     assert months(connection)[:2] == ["2026_07", "2026_08"]
     keeping = PostgresStore(Connections(login_for(settings(database_url), None)), "eu-central-1", 2)
-    keeping.begin(report())
+    keeping.begin(new_result())
     assert months(connection) == ["2026_09", "2026_10", "2026_11", "2026_12"]
     keeping.close()
 
@@ -267,7 +267,7 @@ def test_an_instance_with_metrics_cannot_be_deleted(
 def test_the_ledger_holds_what_the_result_says(
     store: PostgresStore, connection: psycopg.Connection
 ) -> None:
-    run = report(3)
+    run = new_result(3)
     store.begin(run)
     line = (
         "SELECT status, finished_at IS NULL, trigger, region, api, window_start, window_end, "
@@ -360,7 +360,7 @@ def test_every_table_and_column_is_explained(connection: psycopg.Connection) -> 
 def refusal(url: str) -> Exception:
     store = store_of(url)
     try:
-        store.begin(report())
+        store.begin(new_result())
     except Exception as error:  # noqa: BLE001  the test looks at whatever comes
         return error
     finally:
@@ -372,7 +372,7 @@ def test_a_missing_schema_says_migrate(postgres: Server) -> None:
     with postgres.fresh_database(template="template0") as url:
         error = refusal(url)
     assert isinstance(error, SchemaError)
-    assert "python -m ingest_fn migrate" in error.mend
+    assert "python -m ingest_fn migrate" in error.hint
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.integration.test_store import (
     test_an_unreachable_database_is_reported_with_its_cause,
     test_at_most_two_connections,
 )
-from tests.making import instance_id, report, whole_day
+from tests.making import instance_id, new_result, whole_day
 from tests.pooler import running_pooler
 from tests.postgres import Server, stored_rows
 from tests.stores import ONE, TWO
@@ -46,7 +46,7 @@ def test_two_stores_take_turns_on_one_server_connection(narrow_url: str) -> None
 
     def fill(first: int) -> int:
         store = store_of(narrow_url)
-        store.begin(report())
+        store.begin(new_result())
         inserted = 0
         for number in range(first, 16, 2):
             together.wait(10)
@@ -81,7 +81,7 @@ PINNING = (
 
 def test_the_session_is_left_as_it_was(narrow_url: str) -> None:
     store = store_of(narrow_url)
-    run = report()
+    run = new_result()
     store.begin(run)
     store.write(make_rows([whole_day(ONE)]))
     store.write(make_rows([whole_day(ONE, cpu=11.0)]))

@@ -123,13 +123,13 @@ def connected(env: dict[str, str]) -> psycopg.Connection:
     return connect(login_for(database(env), "eu-central-1"))
 
 
-def refused(env: dict[str, str], said: str, mend: str) -> None:
-    """No connection, the cause in libpq's words, and a mend that is about TLS."""
+def refused(env: dict[str, str], said: str, hint: str) -> None:
+    """No connection, the cause in libpq's words, and a hint that is about TLS."""
     with pytest.raises(StoreUnreachableError, match=said) as refusal:
         connected(env)
     assert refusal.value.message.startswith("Cannot connect to Postgres at ")
-    assert mend in refusal.value.mend
-    assert "security group" not in refusal.value.mend
+    assert hint in refusal.value.hint
+    assert "security group" not in refusal.value.hint
     assert "hunter2" not in str(refusal.value)
 
 

@@ -53,7 +53,7 @@ FOR_LIBRARIES = {
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 HOME = "123456789012"
 OWN = {"account_id": HOME, "region": REGION, "selector": {"tag:Name": ["web"]}}
-IN_ROLE = OWN | {"role_arn": f"arn:aws:iam::{HOME}:role/ec2-utilisation-reader"}
+IN_ROLE = OWN | {"role_arn": f"arn:aws:iam::{HOME}:role/hourmeter-reader"}
 BY_HAND = {"instance_ids": [instance_id(1)]}
 OPTIONAL = {
     "DatapointsPerSecond": "CLOUDWATCH_DATAPOINTS_PER_SECOND",

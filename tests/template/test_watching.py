@@ -10,7 +10,7 @@ import pytest
 
 from ingest_fn import app, telemetry
 from ingest_fn.local.aws import LocalAws
-from tests.making import report
+from tests.making import new_result
 from tests.template.cloudformation import Stack, values_of
 from tests.template.combinations import COMBINATIONS, INSTANCE_ID
 
@@ -93,7 +93,7 @@ def test_without_a_topic_the_alarms_stand_and_tell_nobody() -> None:
 @pytest.fixture
 def emitted(capsys: pytest.CaptureFixture[str]) -> Any:
     """The metrics that a run leaves, as CloudWatch reads them."""
-    done = report()
+    done = new_result()
     done.newest_hour_age = 900.0
     with telemetry.recorded("request") as record:
         record(done)
@@ -102,7 +102,7 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> Any:
 
 def named(text: str) -> set[str]:
     """The names of metrics in a dashboard, of the function's own namespace."""
-    rows = re.findall(r'\["(?:Ec2UtilisationIngest|\.)", "(\w+)", "(?:service|\.)"', text)
+    rows = re.findall(r'\["(?:Hourmeter|\.)", "(\w+)", "(?:service|\.)"', text)
     return set(rows) - {"CPUUtilization"}
 
 

@@ -138,7 +138,7 @@ def test_a_bad_event_is_refused_by_name(event: object, said: str) -> None:
     with pytest.raises(EventError) as caught:
         parse(event)
     assert said in caught.value.message
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @given(st.integers(0, 59), st.integers(0, 59))
@@ -161,9 +161,9 @@ def test_every_window_is_whole_closed_utc_hours(moment: datetime, offset: int, h
         {"scheduled_time": time.isoformat(), "lookback_hours": hours}, now=NOW, lookback_hours=24
     )
     window = request.window
-    assert window.hours == hours
+    assert window.hour_count == hours
     assert window.end <= time < window.end + HOUR
-    assert all(stamp % 3600 == 0 for stamp in (window.stamps.start, window.stamps.stop))
+    assert all(stamp % 3600 == 0 for stamp in (window.hours.start, window.hours.stop))
 
 
 json_values = st.recursive(

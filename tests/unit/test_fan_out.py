@@ -17,7 +17,7 @@ from ingest_fn.pipeline.model import HOUR, STATISTICS, Outcome, Window
 from ingest_fn.pipeline.plan import DATAPOINTS_A_SECOND
 from ingest_fn.request.target import Slice, Target
 from ingest_fn.settings import fan_out
-from tests.making import DAY, END, instance_id, report
+from tests.making import DAY, END, instance_id, new_result
 
 TARGET = Target("111111111111", "eu-west-1", selector=(("tag:Name", ("web",)),))
 OTHER = replace(TARGET, region="us-east-1")
@@ -88,7 +88,7 @@ def seen(status: str, requested: int = 0, reason: str | None = None, **counts: i
 
 
 def summary() -> Summary:
-    return Summary(report(0).run, runs_a_month=730)
+    return Summary(new_result(0).run, runs_a_month=730)
 
 
 def test_whole_parts_are_added_up() -> None:

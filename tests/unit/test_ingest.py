@@ -17,13 +17,13 @@ from ingest_fn.errors import (
     IngestError,
     StoreUnreachableError,
 )
-from ingest_fn.ingester import Silent
+from ingest_fn.ingester import NoObserver
 from ingest_fn.pipeline.flow import STOP_WAITING
 from ingest_fn.pipeline.ingest import run
 from ingest_fn.pipeline.model import Api, Fetched, InstanceOutcome, Outcome, Reading, Window
 from ingest_fn.pipeline.plan import Plan
-from ingest_fn.pipeline.result import Report
-from tests.making import NOTHING, instance_id, report, whole_day
+from ingest_fn.pipeline.result import RunResult
+from tests.making import NOTHING, instance_id, new_result, whole_day
 from tests.stores import FakeStore
 
 IDS = [instance_id(number) for number in range(12)]
@@ -50,7 +50,7 @@ class FakeCloudWatch:
         return Reading(id_, series, self.unread.get(id_))
 
 
-class Lines(Silent):
+class Lines(NoObserver):
     """Remembers every line."""
 
     def __init__(self) -> None:
@@ -69,9 +69,9 @@ def ingest(
     dry_run: bool = False,
     time_left: float = math.inf,
     workers: int = 2,
-) -> Report:
+) -> RunResult:
     return run(
-        report(len(ids), dry_run=dry_run),
+        new_result(len(ids), dry_run=dry_run),
         Plan(Api.METRIC_DATA, ids, batch_size=3),
         cloudwatch,
         store,
@@ -108,7 +108,7 @@ def test_one_instance_unread_leaves_the_others_stored_and_raises() -> None:
     cloudwatch.unread[IDS[4]], cloudwatch.empty = "Forbidden", {IDS[4]}
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, store)
-    result = caught.value.report.as_dict()
+    result = caught.value.result.as_dict()
     assert result["status"] == "partial"
     assert result["failures"] == [{"instance_id": IDS[4], "reason": "Forbidden"}]
     assert store.instances == set(IDS) - {IDS[4]}
@@ -121,7 +121,7 @@ def test_what_was_read_of_a_partial_instance_is_stored() -> None:
     cloudwatch.unread[IDS[0]] = "PartialData"
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, store)
-    assert caught.value.report.outcomes[Outcome.PARTIAL] == 1
+    assert caught.value.result.outcomes[Outcome.PARTIAL] == 1
     assert len(store.rows) == 288
 
 
@@ -134,7 +134,7 @@ def test_a_failing_batch_never_takes_its_neighbours_with_it(stage: str) -> None:
         store.refused = {IDS[7]}
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, store)
-    assert caught.value.report.outcomes[Outcome.FAILED] == 3
+    assert caught.value.result.outcomes[Outcome.FAILED] == 3
     assert store.instances == set(IDS) - set(IDS[6:9])
 
 
@@ -155,7 +155,7 @@ def test_a_denial_after_something_is_stored_is_an_incomplete_run() -> None:
     cloudwatch.errors[IDS[11]] = AccessDeniedError("denied")
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, store, workers=1)
-    assert caught.value.report.error == "denied"
+    assert caught.value.result.error == "denied"
     assert store.instances == set(IDS[:9])
 
 
@@ -172,8 +172,8 @@ def test_without_time_nothing_is_read_and_everything_is_accounted_for() -> None:
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, FakeStore(), time_left=1.0)
     assert cloudwatch.asked == []
-    assert caught.value.report.outcomes[Outcome.FAILED] == 12
-    assert "time was up" in caught.value.report.failures[0][1]
+    assert caught.value.result.outcomes[Outcome.FAILED] == 12
+    assert "time was up" in caught.value.result.failures[0][1]
 
 
 def test_what_is_read_too_late_is_not_stored() -> None:
@@ -191,7 +191,7 @@ def test_what_is_read_too_late_is_not_stored() -> None:
     cloudwatch, store = Late(), FakeStore()
     with pytest.raises(IncompleteRunError):
         run(
-            report(6),
+            new_result(6),
             Plan(Api.METRIC_DATA, IDS[:6], batch_size=3),
             cloudwatch,
             store,
@@ -215,7 +215,7 @@ def test_165_asked_165_accounted_for() -> None:
     store.refused = {ids[33]}
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, store, ids=ids)
-    assert sum(caught.value.report.outcomes.values()) == 165
+    assert sum(caught.value.result.outcomes.values()) == 165
 
 
 @given(
@@ -234,7 +234,7 @@ def test_requested_is_always_the_sum_of_the_outcomes(
     try:
         result = ingest(cloudwatch, store)
     except IncompleteRunError as error:
-        result = error.report
+        result = error.result
     assert sum(result.outcomes.values()) == result.run.requested == 12
     assert (result.status == "ok") == (not (unread | refused | failing))
     rows = result.inserted + result.updated + result.unchanged

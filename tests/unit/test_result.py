@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ingest_fn.errors import IncompleteRunError
 from ingest_fn.pipeline.model import InstanceOutcome, Outcome
-from ingest_fn.pipeline.result import MAX_FAILURES_LISTED, Report
-from tests.making import instance_id, report
+from ingest_fn.pipeline.result import MAX_FAILURES_LISTED, RunResult
+from tests.making import instance_id, new_result
 
 OK, EMPTY, PARTIAL, FAILED = Outcome.OK, Outcome.EMPTY, Outcome.PARTIAL, Outcome.FAILED
 INCOMPLETE = (PARTIAL, FAILED)
@@ -28,14 +28,14 @@ def lines(*outcomes: Outcome) -> list[InstanceOutcome]:
     ]
 
 
-def report_of(*outcomes: Outcome) -> Report:
-    made = report(len(outcomes))
+def report_of(*outcomes: Outcome) -> RunResult:
+    made = new_result(len(outcomes))
     made.add(lines(*outcomes), calls=1, metrics_billed=3 * len(outcomes))
     return made
 
 
 def test_the_result_is_what_the_contract_says() -> None:
-    made = report(4)
+    made = new_result(4)
     made.run = replace(made.run, run_id="c3a1f2d4", trigger="schedule", account_id="123456789012")
     first = [
         InstanceOutcome(instance_id(1), OK, created=True, inserted=24),
@@ -97,7 +97,7 @@ def test_the_status(outcomes: Sequence[Outcome], error: str | None, status: str)
 
 @given(st.lists(st.sampled_from(Outcome), max_size=30), st.integers(1, 7))
 def test_batches_of_any_size_add_up_to_the_same(outcomes: list[Outcome], size: int) -> None:
-    whole, cut = report_of(*outcomes), report(len(outcomes))
+    whole, cut = report_of(*outcomes), new_result(len(outcomes))
     every = lines(*outcomes)
     for first in range(0, len(every), size):
         batch = every[first : first + size]
@@ -111,7 +111,7 @@ def test_batches_of_any_size_add_up_to_the_same(outcomes: list[Outcome], size: i
 
 def test_a_long_list_of_failures_is_cut_and_says_by_how_many() -> None:
     """A function's failure destination takes 256 KB, which the result has to fit into."""
-    made = report(10_000)
+    made = new_result(10_000)
     said = "A reason of a length that CloudWatch's messages have. " * 4
     every = [InstanceOutcome(instance_id(n), FAILED, reason=said) for n in range(10_000)]
     made.add(every, calls=60, metrics_billed=30_000)
@@ -132,6 +132,6 @@ def test_the_error_of_a_run_that_is_not_whole_tells_how_much_and_why() -> None:
 
 
 def test_without_a_reason_there_is_no_first() -> None:
-    made = report(2)
+    made = new_result(2)
     made.add([InstanceOutcome(instance_id(1), FAILED)], calls=0, metrics_billed=0)
     assert "First" not in made.summary()

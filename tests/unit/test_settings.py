@@ -48,7 +48,7 @@ def test_what_is_wrong_is_named(env: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env(env)
     assert said in caught.value.message
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_settings_never_show_the_password() -> None:

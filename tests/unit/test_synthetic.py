@@ -62,7 +62,7 @@ def test_an_hour_is_the_same_in_whatever_window_it_is_seen(
     start = WEEK.start + first * HOUR
     window = Window(start, start + hours * HOUR)
     for part, whole in zip(read(machine, window).series, read(machine).series, strict=True):
-        assert part == {stamp: whole[stamp] for stamp in window.stamps if stamp in whole}
+        assert part == {stamp: whole[stamp] for stamp in window.hours if stamp in whole}
 
 
 @given(seeds)
@@ -142,7 +142,7 @@ def test_a_new_machine_has_no_data_from_before_its_launch(seed: int) -> None:
 
 def test_some_hours_are_missing_and_some_thin_but_most_are_whole() -> None:
     always_on = [m for m in fleet(40) if m.kind in {Kind.WEB, Kind.IDLE, Kind.DATABASE}]
-    hours = WEEK.hours * len(always_on)
+    hours = WEEK.hour_count * len(always_on)
     samples = {machine: read(machine).series[2] for machine in always_on}
     gaps = hours - sum(map(len, samples.values()))
     thin = sum(n < machine.samples for machine, seen in samples.items() for n in seen.values())

@@ -89,7 +89,7 @@ def test_a_bad_target_is_refused_by_name(value: object, said: str) -> None:
     with pytest.raises(EventError) as caught:
         parse_target(value)
     assert said in caught.value.message
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 KEYS = ("account_id", "region", "role_arn", "external_id", "instance_ids", "selector", "slice")

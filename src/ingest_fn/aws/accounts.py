@@ -9,11 +9,11 @@ import botocore.session
 from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError
 
-from ingest_fn.aws.clients import AWS_ERRORS, Clients, explained
+from ingest_fn.aws.clients import AWS_ERRORS, Clients, translate
 from ingest_fn.errors import AccessDeniedError, IngestError
 from ingest_fn.request.target import Target
 
-SESSION_NAME = "ec2-utilisation-ingest"
+SESSION_NAME = "hourmeter-ingest"
 """How the reads appear in the other account's CloudTrail."""
 
 
@@ -78,7 +78,7 @@ class _Assumed:
 
 
 def _refusal(error: Exception, role_arn: str, external_id: str | None) -> IngestError:
-    reason = explained(error, "sts:AssumeRole")
+    reason = translate(error, "sts:AssumeRole")
     if not isinstance(reason, AccessDeniedError) or not isinstance(error, ClientError):
         return reason
     condition = "without an external id" if external_id is None else "with the target's external id"

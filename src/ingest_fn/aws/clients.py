@@ -21,7 +21,7 @@ from botocore.parsers import ResponseParserError
 from ingest_fn.errors import AccessDeniedError, AwsError, IngestError
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
-"""All that a botocore client raises on purpose; ``explained`` puts it into our words."""
+"""All that a botocore client raises on purpose; ``translate`` puts it into our words."""
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"}
 _BAD_CREDENTIALS = {
@@ -72,8 +72,8 @@ class Clients:
             return self.session.create_client(service, config=self._config)
 
 
-def explained(error: Exception, action: str) -> IngestError:
-    """What went wrong with ``action`` (its IAM name, ``cloudwatch:GetMetricData``) and the mend."""
+def translate(error: Exception, action: str) -> IngestError:
+    """What went wrong with ``action`` (its IAM name, ``cloudwatch:GetMetricData``) and the hint."""
     if isinstance(error, _NO_CREDENTIALS):
         return AccessDeniedError("No usable AWS credentials were found.", _LOG_IN)
     if not isinstance(error, ClientError):

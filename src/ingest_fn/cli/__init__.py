@@ -49,8 +49,8 @@ def exit_on_error() -> Iterator[None]:
         yield
     except IngestError as error:
         print(f"error: {error.message}", file=sys.stderr)
-        if error.mend:
-            print(f"       {error.mend}", file=sys.stderr)
+        if error.hint:
+            print(f"       {error.hint}", file=sys.stderr)
         sys.exit(_exit_code(error))
     except KeyboardInterrupt:
         print("Interrupted. What was stored stays; run it again for the rest.", file=sys.stderr)

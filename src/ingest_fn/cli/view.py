@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from ingest_fn.ingester import Silent
+from ingest_fn.ingester import NoObserver
 from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome, zulu
-from ingest_fn.pipeline.result import Report
+from ingest_fn.pipeline.result import RunResult
 
 STYLES = {
     Outcome.OK: "green",
@@ -34,7 +34,7 @@ def notify(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-class JsonView(Silent):
+class JsonView(NoObserver):
     """Shows nothing but the result, for a machine."""
 
     def __enter__(self) -> Self:
@@ -43,9 +43,9 @@ class JsonView(Silent):
     def __exit__(self, *_: object) -> None:
         """Nothing to tidy."""
 
-    def closing(self, report: Report) -> None:
+    def closing(self, result: RunResult) -> None:
         """The handler's result as one line of JSON."""
-        print(json.dumps(report.as_dict()))
+        print(json.dumps(result.as_dict()))
 
 
 class View:
@@ -73,9 +73,9 @@ class View:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def started(self, report: Report) -> None:
+    def started(self, result: RunResult) -> None:
         """The banner."""
-        run = report.run
+        run = result.run
         self._progress.update(self._task, total=run.requested)
         if self._quiet:
             return
@@ -83,7 +83,7 @@ class View:
         say("[bold]EC2 utilisation, CloudWatch → Postgres[/]" + ("  (dry run)" * run.dry_run))
         say(f"  Region     {run.region}")
         say(f"  Instances  {run.requested:,}")
-        say(f"  Window     {zulu(window.start)} up to {zulu(window.end)} ({window.hours} h)")
+        say(f"  Window     {zulu(window.start)} up to {zulu(window.end)} ({window.hour_count} h)")
         say(f"  API        {API_NAMES[run.api]}\n")
 
     def batch(self, lines: Sequence[InstanceOutcome]) -> None:
@@ -94,30 +94,30 @@ class View:
             for line in lines:
                 self._console.print(_line(line))
 
-    def closing(self, report: Report) -> None:
+    def closing(self, result: RunResult) -> None:
         """The total, and what to check where something is missing."""
         self._progress.stop()
-        say, run = self._console.print, report.run
-        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in report.outcomes.items())
+        say, run = self._console.print, result.run
+        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in result.outcomes.items())
         would = " (would be; a dry run writes nothing)" if run.dry_run else ""
         if not self._quiet:
             say()
-        say(f"[bold]{run.requested:,} instances[/]: {counts}; {report.created:,} new")
+        say(f"[bold]{run.requested:,} instances[/]: {counts}; {result.created:,} new")
         say(
-            f"[bold]{report.inserted + report.updated + report.unchanged:,} rows[/]: "
-            f"{report.inserted:,} inserted, {report.updated:,} updated, "
-            f"{report.unchanged:,} unchanged{would}"
+            f"[bold]{result.inserted + result.updated + result.unchanged:,} rows[/]: "
+            f"{result.inserted:,} inserted, {result.updated:,} updated, "
+            f"{result.unchanged:,} unchanged{would}"
         )
         if run.api is not Api.SYNTHETIC:
-            say(self._cost(report))
+            say(self._cost(result))
         self._advise(run.region)
 
-    def _cost(self, report: Report) -> str:
-        dollars = report.estimated_cost_usd
+    def _cost(self, result: RunResult) -> str:
+        dollars = result.estimated_cost_usd
         cost = f"about ${dollars:.4f}" if dollars else "$0: within the month's free requests"
         return (
-            f"[bold]{report.calls:,} calls[/] to {API_NAMES[report.run.api]}, "
-            f"{report.metrics_billed:,} metrics billed, {cost}"
+            f"[bold]{result.calls:,} calls[/] to {API_NAMES[result.run.api]}, "
+            f"{result.metrics_billed:,} metrics billed, {cost}"
         )
 
     def _advise(self, region: str) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from ingest_fn.aws.clients import AWS_ERRORS, error_code, explained
-from ingest_fn.cloudwatch.reading import make_reading, stamp
+from ingest_fn.aws.clients import AWS_ERRORS, error_code, translate
+from ingest_fn.cloudwatch.reading import hour_of, make_reading
 from ingest_fn.cloudwatch.wire import GetMetricData
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.pipeline.flow import Pace
@@ -67,7 +67,7 @@ class MetricData:
                 1 + sum(half.calls for half in halves),
                 sum(half.metrics_billed for half in halves),
             )
-        reason = explained(error, _ACTION)
+        reason = translate(error, _ACTION)
         if isinstance(reason, ConfigurationError):
             raise reason from error
         answers.broke_off = reason.message
@@ -76,7 +76,7 @@ class MetricData:
     def _read_pages(self, answers: _Answers) -> Exception | None:
         """Ask until no NextToken is left; the error, where the reading broke off."""
         token = None
-        points = len(answers.instance_ids) * len(STATISTICS) * answers.window.hours
+        points = len(answers.instance_ids) * len(STATISTICS) * answers.window.hour_count
         while True:
             self._pace.wait(points)
             try:
@@ -107,7 +107,7 @@ class _Answers:
     def add(self, page: dict[str, Any]) -> None:
         """Merge one page. The last StatusCode of an Id holds: Complete may follow PartialData."""
         self.calls += 1
-        slots, whole = _slots(len(self.instance_ids)), list(self.window.stamps)
+        slots, whole = _slots(len(self.instance_ids)), list(self.window.hours)
         for message in page.get("Messages", ()):
             self.broke_off = _said(message)
         for result in page["MetricDataResults"]:
@@ -117,7 +117,7 @@ class _Answers:
             if stamps == whole and len(values) == len(whole):
                 kept[statistic] = dict(zip(whole, values, strict=False))
             elif stamps or values:
-                kept[statistic].update(zip(map(stamp, stamps), values, strict=True))
+                kept[statistic].update(zip(map(hour_of, stamps), values, strict=True))
                 self._irregular.add(position)
             status = result.get("StatusCode", "Complete")
             if status == "Complete":
@@ -175,7 +175,7 @@ def _body(instance_ids: Sequence[str], window: Window, token: str | None) -> byt
         for s, head in enumerate(_QUERY_HEADS)
     )
     paging = f',"NextToken":{json.dumps(token)}' if token else ""
-    stamps = window.stamps
+    stamps = window.hours
     return (
         f'{{"MetricDataQueries":[{queries}],"StartTime":{stamps.start},"EndTime":{stamps.stop},'
         f'"ScanBy":"TimestampAscending"{paging}}}'

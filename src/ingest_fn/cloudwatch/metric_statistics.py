@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ingest_fn.aws.clients import AWS_ERRORS, explained
-from ingest_fn.cloudwatch.reading import in_slices, make_reading, stamp
+from ingest_fn.aws.clients import AWS_ERRORS, translate
+from ingest_fn.cloudwatch.reading import hour_of, in_slices, make_reading
 from ingest_fn.errors import AwsError
 from ingest_fn.pipeline.model import (
     HOUR_SECONDS,
@@ -50,7 +50,7 @@ class MetricStatistics:
             }
             try:
                 for point in self._points(instance_id, namespace, metric, list(wanted), slices):
-                    hour = stamp(point["Timestamp"])
+                    hour = hour_of(point["Timestamp"])
                     for statistic, kept in wanted.items():
                         if statistic in point:
                             kept[hour] = point[statistic]
@@ -78,5 +78,5 @@ class MetricStatistics:
                     Statistics=statistics,
                 )
             except AWS_ERRORS as error:
-                raise explained(error, _ACTION) from error
+                raise translate(error, _ACTION) from error
             yield from answer["Datapoints"]

@@ -9,7 +9,7 @@ from functools import lru_cache
 from ingest_fn.pipeline.model import HOUR_SECONDS, Reading, Series, Window, utc, zulu
 
 
-def stamp(moment: datetime | float) -> int:
+def hour_of(moment: datetime | float) -> int:
     """The epoch second of a timestamp as it came: a JSON number, or botocore's datetime."""
     return int(moment.timestamp()) if isinstance(moment, datetime) else int(moment)
 
@@ -33,12 +33,12 @@ def make_reading(
 
 @lru_cache(maxsize=2)
 def _hours(window: Window) -> frozenset[int]:
-    return frozenset(window.stamps)
+    return frozenset(window.hours)
 
 
 def in_slices(window: Window, hours: int) -> list[range]:
     """The window as (start, end) epoch ranges of at most ``hours`` hours."""
-    stamps, step = window.stamps, hours * HOUR_SECONDS
+    stamps, step = window.hours, hours * HOUR_SECONDS
     return [
         range(start, min(start + step, stamps.stop))
         for start in range(stamps.start, stamps.stop, step)

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import botocore.session
 from botocore.config import Config
 
-from ingest_fn.aws.clients import AWS_ERRORS, explained
+from ingest_fn.aws.clients import AWS_ERRORS, translate
 
 _PHYSICAL_ID = "ingest-fn-schema"
 _RESERVE_SECONDS = 15
@@ -50,7 +50,7 @@ def _migrate(context: Any) -> dict[str, Any]:
     try:
         answer = client.invoke(FunctionName=function, Payload=b"{}")
     except AWS_ERRORS as error:
-        raise explained(error, "lambda:InvokeFunction") from error
+        raise translate(error, "lambda:InvokeFunction") from error
     result = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         message = f"The migration failed: {result.get('errorMessage', result)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ingest_fn.aws.clients import AWS_ERRORS, error_code, explained
+from ingest_fn.aws.clients import AWS_ERRORS, error_code, translate
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.request.selection import parse_ids
 
@@ -27,7 +27,7 @@ def read_instance_ids(client: Any, name: str) -> tuple[str, ...]:
 def read_parameters(client: Any, name: str, *, example: str) -> Iterator[tuple[str, str]]:
     """(what to call it in an error, its text) of the parameter, or of all below a path.
 
-    ``example`` is the end of a put-parameter command, for the mend. Raises ConfigurationError
+    ``example`` is the end of a put-parameter command, for the hint. Raises ConfigurationError
     where there is none, AccessDeniedError, and IngestError where Parameter Store does not answer.
     """
     found = False
@@ -55,7 +55,7 @@ def _single(client: Any, name: str, example: str) -> Iterator[dict[str, str]]:
                 f"SSM parameter {name} does not exist in this Region.",
                 f"Create it: aws ssm put-parameter --name {name} {example}",
             ) from error
-        raise explained(error, "ssm:GetParameter") from error
+        raise translate(error, "ssm:GetParameter") from error
 
 
 def _below(client: Any, path: str) -> Iterator[dict[str, str]]:
@@ -67,4 +67,4 @@ def _below(client: Any, path: str) -> Iterator[dict[str, str]]:
         for page in pages:
             yield from page["Parameters"]
     except AWS_ERRORS as error:
-        raise explained(error, "ssm:GetParametersByPath") from error
+        raise translate(error, "ssm:GetParametersByPath") from error

@@ -6,7 +6,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from ingest_fn.aws.clients import AWS_ERRORS, Clients, explained
+from ingest_fn.aws.clients import AWS_ERRORS, Clients, translate
 from ingest_fn.discovery.parameters import read_instance_ids
 from ingest_fn.request.target import Target
 
@@ -47,7 +47,7 @@ def _selected(client: Any, selector: tuple[tuple[str, tuple[str, ...]], ...]) ->
             for instance in reservation["Instances"]
         )
     except AWS_ERRORS as error:
-        raise explained(error, "ec2:DescribeInstances") from error
+        raise translate(error, "ec2:DescribeInstances") from error
 
 
 def _receive(

@@ -39,6 +39,6 @@ def plan_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any
 def summary_handler(plan: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """The result for the whole ``plan``. Raises where a part of it is not wholly stored."""
     with recorded(context.aws_request_id, SUFFIX) as record:
-        report = fan_out().summarise(plan)
-        record(report)
-        return report.as_dict()
+        result = fan_out().summarise(plan)
+        record(result)
+        return result.as_dict()

@@ -19,7 +19,7 @@ from ingest_fn.fan_out.parts import Planned, cut, largest_part, with_quota
 from ingest_fn.fan_out.summary import Summary
 from ingest_fn.fan_out.targets import read_targets
 from ingest_fn.pipeline.model import Api, Window, zulu
-from ingest_fn.pipeline.result import Run
+from ingest_fn.pipeline.result import RunInfo
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
@@ -98,14 +98,14 @@ class FanOut:
 
         Raises IncompleteRunError, after that, where a part is not whole or was never seen.
         """
-        report = self._report(plan, 0)
+        result = self._report(plan, 0)
         seen = self._ledger.parts(plan["run_id"])
         for number, planned in enumerate(plan["parts"]):
-            report.count(number, planned, seen.get(number))
-        report.newest_hour_age = self._ledger.finish(report)
-        if report.status != "ok":
-            raise IncompleteRunError(report)
-        return report
+            result.count(number, planned, seen.get(number))
+        result.newest_hour_age = self._ledger.finish(result)
+        if result.status != "ok":
+            raise IncompleteRunError(result)
+        return result
 
     def _parts(
         self, targets: Sequence[Target], window: Window
@@ -135,7 +135,7 @@ class FanOut:
 
     def _report(self, plan: Mapping[str, Any], requested: int) -> Summary:
         start, end = (datetime.fromisoformat(plan[side]) for side in ("start", "end"))
-        run = Run(
+        run = RunInfo(
             run_id=plan["run_id"],
             trigger=plan["trigger"],
             region=self._settings.region,

@@ -37,7 +37,7 @@ def largest_part(window: Window, *, most: int, at_once: int) -> int:
 
     The parts of one account and Region share its quota, ``at_once`` of them at a time.
     """
-    points = len(STATISTICS) * window.hours
+    points = len(STATISTICS) * window.hour_count
     by_quota = SECONDS_A_PART * DATAPOINTS_A_SECOND * QUOTA_SHARE / at_once / points
     return max(1, min(most, int(by_quota)))
 

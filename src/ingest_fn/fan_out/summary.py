@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ingest_fn.pipeline.model import Outcome
-from ingest_fn.pipeline.result import MAX_FAILURES_LISTED, Report
+from ingest_fn.pipeline.result import MAX_FAILURES_LISTED, RunResult
 
 NEVER_SEEN = "It never began: no run of it is in ingest_runs."
 KILLED = "It began and did not end: its time or memory was up."
@@ -19,8 +19,8 @@ _SUMS = ("created", "inserted", "updated", "unchanged", "calls", "metrics_billed
 
 
 @dataclass(slots=True)
-class Summary(Report):
-    """A report whose failures are parts: accounts and Regions, where a run's are instances."""
+class Summary(RunResult):
+    """A result whose failures are parts: accounts and Regions, where a run's are instances."""
 
     parts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("planned", "ok", "partial", "failed"), 0)
@@ -74,7 +74,7 @@ class Summary(Report):
     def as_dict(self) -> dict[str, Any]:
         """The result of a run, with the parts, and parts under ``failures``."""
         listed = self.not_whole[:MAX_FAILURES_LISTED]
-        return Report.as_dict(self) | {
+        return RunResult.as_dict(self) | {
             "parts": dict(self.parts),
             "failures": listed,
             "failures_not_listed": len(self.not_whole) - len(listed),

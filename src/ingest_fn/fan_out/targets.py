@@ -53,4 +53,4 @@ def _parsed(value: object, place: str) -> Target:
     try:
         return parse_target(value, place)
     except EventError as error:
-        raise ConfigurationError(error.message, error.mend) from error
+        raise ConfigurationError(error.message, error.hint) from error

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 EVENT = Path("events/scheduled.json")
-PARAMETER = "/ec2-utilisation/instance-ids"
+PARAMETER = "/hourmeter/instance-ids"
 MACHINES, SEED = 10, 1
 
 UTILISATION = """

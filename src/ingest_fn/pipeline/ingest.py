@@ -20,7 +20,7 @@ from ingest_fn.errors import (
 from ingest_fn.pipeline.flow import in_flight
 from ingest_fn.pipeline.model import Fetched, InstanceOutcome, Outcome, Rows, Window, Written
 from ingest_fn.pipeline.plan import Plan
-from ingest_fn.pipeline.result import Report
+from ingest_fn.pipeline.result import RunResult
 from ingest_fn.pipeline.rows import make_rows, outcomes_of
 
 HOPELESS = (ConfigurationError, StoreUnreachableError)
@@ -39,7 +39,7 @@ class CloudWatch(Protocol):
 class Store(Protocol):
     """Keeps rows and the ledger. Raises StoreError, StoreUnreachableError, SchemaError."""
 
-    def begin(self, report: Report) -> None:
+    def begin(self, result: RunResult) -> None:
         """Open the run's line in the ledger; shows that the database is there and up to date."""
 
     def write(self, rows: Rows) -> Written:
@@ -48,14 +48,14 @@ class Store(Protocol):
     def preview(self, rows: Rows) -> Written:
         """What ``write`` would do, writing nothing."""
 
-    def finish(self, report: Report) -> float | None:
+    def finish(self, result: RunResult) -> float | None:
         """Close the run's line in the ledger; the age of the newest stored hour, in seconds."""
 
 
 class Observer(Protocol):
     """Hears of the run as it goes: a progress bar, a table, nothing at all."""
 
-    def started(self, report: Report) -> None:
+    def started(self, result: RunResult) -> None:
         """The request is good and the ids are known; nothing has been read yet."""
 
     def batch(self, lines: Sequence[InstanceOutcome]) -> None:
@@ -63,7 +63,7 @@ class Observer(Protocol):
 
 
 def run(
-    report: Report,
+    result: RunResult,
     plan: Plan,
     cloudwatch: CloudWatch,
     store: Store,
@@ -71,20 +71,20 @@ def run(
     *,
     workers: int,
     time_left: Callable[[], float],
-) -> Report:
-    """Read and store every instance of ``plan``, keep the ledger, and return the full report.
+) -> RunResult:
+    """Read and store every instance of ``plan``, keep the ledger, and return the full result.
 
     ``time_left`` gives the seconds until the run must be over. Raises IncompleteRunError, after
     all that could be stored is, where an instance was not wholly read and stored; the error
     itself (a ConfigurationError or StoreUnreachableError) where it left nothing stored.
     """
-    dry_run = report.run.dry_run
+    dry_run = result.run.dry_run
     if not dry_run:
-        store.begin(report)
-    observer.started(report)
+        store.begin(result)
+    observer.started(result)
     stopped: IngestError | None = None
     hopeless, over = Event(), Event()
-    worker = _Worker(report.run.window, cloudwatch, store.preview if dry_run else store.write, over)
+    worker = _Worker(result.run.window, cloudwatch, store.preview if dry_run else store.write, over)
     for ids, done in in_flight(
         worker.ingest,
         plan.batches(),
@@ -98,16 +98,16 @@ def run(
         if batch.hopeless is not None:
             stopped = stopped or batch.hopeless
             hopeless.set()
-        report.add(batch.lines, calls=batch.calls, metrics_billed=batch.metrics_billed)
+        result.add(batch.lines, calls=batch.calls, metrics_billed=batch.metrics_billed)
         observer.batch(batch.lines)
-    report.error = str(stopped) if stopped else None
+    result.error = str(stopped) if stopped else None
     if not dry_run and not isinstance(stopped, StoreUnreachableError):
-        report.newest_hour_age = store.finish(report)
-    if stopped is not None and not report.stored_any:
+        result.newest_hour_age = store.finish(result)
+    if stopped is not None and not result.stored_any:
         raise stopped
-    if report.incomplete:
-        raise IncompleteRunError(report)
-    return report
+    if result.incomplete:
+        raise IncompleteRunError(result)
+    return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,12 @@ class Window:
     end: datetime
 
     @property
-    def hours(self) -> int:
+    def hour_count(self) -> int:
         """How many hours the window holds."""
         return (self.end - self.start) // HOUR
 
     @property
-    def stamps(self) -> range:
+    def hours(self) -> range:
         """The epoch second of every hour in the window."""
         return range(int(self.start.timestamp()), int(self.end.timestamp()), HOUR_SECONDS)
 

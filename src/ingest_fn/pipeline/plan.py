@@ -60,10 +60,10 @@ def make_plan(
     metric requested, however many hours it covers.
     """
     if api is None:
-        slices = -(-window.hours // MAX_STATISTICS_POINTS)
+        slices = -(-window.hour_count // MAX_STATISTICS_POINTS)
         api = cheaper_api(len(instance_ids), slices, runs_a_month)
     if api is Api.METRIC_DATA:
-        queries = min(MAX_QUERIES, MAX_DATAPOINTS // window.hours)
+        queries = min(MAX_QUERIES, MAX_DATAPOINTS // window.hour_count)
         size = max(1, queries // len(STATISTICS))
     else:
         size = max(1, min(_STATISTICS_BATCH, len(instance_ids) // workers))

@@ -14,7 +14,7 @@ MAX_FAILURES_LISTED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunInfo:
     """The identity of one run: who started it, to read what."""
 
     run_id: str
@@ -30,10 +30,10 @@ class Run:
 
 
 @dataclass(slots=True)
-class Report:
+class RunResult:
     """One run's tally. Add batches and it stays consistent; ``as_dict`` is the contract's shape."""
 
-    run: Run
+    run: RunInfo
     runs_a_month: int
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     created: int = 0

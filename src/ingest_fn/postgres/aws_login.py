@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
-from ingest_fn.aws.clients import AWS_ERRORS, Clients, error_code, explained
+from ingest_fn.aws.clients import AWS_ERRORS, Clients, error_code, translate
 from ingest_fn.errors import AccessDeniedError, ConfigurationError
 from ingest_fn.settings import Database
 
@@ -69,7 +69,7 @@ class SecretLogin:
                     f"There is no secret {arn}.",
                     "Check its ARN and Region, and that it is not scheduled for deletion.",
                 ) from error
-            raise explained(error, "secretsmanager:GetSecretValue") from error
+            raise translate(error, "secretsmanager:GetSecretValue") from error
         secret = _user_and_password(answer.get("SecretString"))
         if secret is None:
             raise ConfigurationError(
@@ -137,5 +137,5 @@ class IamLogin:
                 request, "connect", expires_in=TOKEN_SECONDS, signing_name="rds-db"
             )
         except BotoCoreError as error:
-            raise explained(error, "rds-db:connect") from error
+            raise translate(error, "rds-db:connect") from error
         return url.removeprefix("https://")

@@ -21,7 +21,7 @@ _UNTRUSTED = (
 )
 _NO_TLS = "The server takes no TLS. Turn it on there; DATABASE_SSLMODE=disable does without it."
 _NO_IAM = "Grant the user rds_iam, and allow rds-db:connect for it to whoever runs this."
-_MENDS = {
+_HINTS = {
     "certificate": _UNTRUSTED,
     "does not support SSL": _NO_TLS,
     "PAM authentication failed": _NO_IAM,
@@ -35,7 +35,7 @@ _LOST = (pg.OperationalError, pg.InterfaceError)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Raise what psycopg raises inside as an IngestError: StoreError, SchemaError, and so on."""
     try:
         yield
@@ -61,8 +61,8 @@ def unreachable(error: psycopg.Error, kwargs: Mapping[str, Any]) -> StoreUnreach
     """No connection could be made. libpq's message names host, port and cause, never a password."""
     where = f"{kwargs.get('host', 'the local socket')}:{kwargs.get('port', 5432)}"
     said = _first_line(error)
-    mend = next((mend for words, mend in _MENDS.items() if words in said), _NOT_THERE)
-    return StoreUnreachableError(f"Cannot connect to Postgres at {where}: {said}.", mend)
+    hint = next((hint for words, hint in _HINTS.items() if words in said), _NOT_THERE)
+    return StoreUnreachableError(f"Cannot connect to Postgres at {where}: {said}.", hint)
 
 
 def _first_line(error: psycopg.Error) -> str:

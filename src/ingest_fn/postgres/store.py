@@ -13,10 +13,10 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Json
 
 from ingest_fn.pipeline.model import STATISTICS, Change, Rows, Written
-from ingest_fn.pipeline.result import Report
+from ingest_fn.pipeline.result import RunResult
 from ingest_fn.postgres.arrays import float4s, float8s, int4s, timestamps
 from ingest_fn.postgres.connections import Connections
-from ingest_fn.postgres.errors import explained, worth_repeating
+from ingest_fn.postgres.errors import translated, worth_repeating
 
 Done = TypeVar("Done")
 
@@ -41,9 +41,9 @@ class PostgresStore:
         self._account_id = account_id
         self._retention_months = retention_months
 
-    def begin(self, report: Report) -> None:
+    def begin(self, result: RunResult) -> None:
         """Open the run's line in the ledger. Raises StoreUnreachableError, SchemaError."""
-        run = report.run
+        run = result.run
         parameters = {
             "run_id": run.run_id,
             "trigger": run.trigger,
@@ -74,17 +74,17 @@ class PostgresStore:
         """What ``write`` would do, writing nothing. Raises as it does."""
         return self._do(lambda connection: self._preview(connection, rows))
 
-    def finish(self, report: Report) -> float | None:
+    def finish(self, result: RunResult) -> float | None:
         """Close the run's line; the seconds since the newest stored hour ended, None if none is."""
-        result = report.as_dict()
+        shape = result.as_dict()
         parameters = {
-            "run_id": report.run.run_id,
-            "status": report.status,
-            **result["instances"],
-            **result["rows"],
-            **result["cloudwatch"],
-            "failures": Json(result["failures"]),
-            "error": report.error,
+            "run_id": result.run.run_id,
+            "status": result.status,
+            **shape["instances"],
+            **shape["rows"],
+            **shape["cloudwatch"],
+            "failures": Json(shape["failures"]),
+            "error": result.error,
         }
         row = self._do(
             lambda connection: connection.execute(_sql("finish_run"), parameters).fetchone()
@@ -109,7 +109,7 @@ class PostgresStore:
 
     def _do(self, work: Callable[[psycopg.Connection], Done]) -> Done:
         """``work`` on a connection; again where that helps, since every write can be repeated."""
-        with explained():
+        with translated():
             for _ in range(MAX_REPEATS):
                 try:
                     with self._connections.connection() as connection:

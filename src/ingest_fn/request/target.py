@@ -94,7 +94,7 @@ def parse_target(value: object, where: str = "target") -> Target:
     if role_arn is not None and role_arn.split(":")[4] != account_id:
         raise EventError(
             f"{where}.role_arn {role_arn} is not a role of account {account_id}.",
-            "Mend account_id or the role's ARN.",
+            "Correct account_id or the role's ARN.",
         )
     if "external_id" in keys and role_arn is None:
         raise EventError(
@@ -125,7 +125,7 @@ def ids_of(value: object, where: str) -> tuple[str, ...]:
     try:
         return checked_ids(value, where=where)
     except ConfigurationError as error:
-        raise EventError(error.message, error.mend) from error
+        raise EventError(error.message, error.hint) from error
 
 
 def _text(keys: Mapping[str, Any], key: str, where: str) -> str:

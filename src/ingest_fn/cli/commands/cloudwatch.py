@@ -50,7 +50,7 @@ def cloudwatch(
     with with_database(os.environ, notify) as env, closing(Ingester(env)) as ingester, view:
         incomplete = None
         try:
-            report = ingester.ingest(
+            result = ingester.ingest(
                 body,
                 now=datetime.now(UTC),
                 time_left=lambda: math.inf,
@@ -59,8 +59,8 @@ def cloudwatch(
                 default_ids=parse_ids(ids, where="AWS_INSTANCE_IDS") if ids else None,
             )
         except IncompleteRunError as error:
-            report, incomplete = error.report, error
-        view.closing(report)
+            result, incomplete = error.result, error
+        view.closing(result)
         if incomplete is not None:
             raise incomplete
 

@@ -26,7 +26,7 @@ from ingest_fn.pipeline.ingest import run
 from ingest_fn.pipeline.model import Api, Fetched, Window
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
-from ingest_fn.pipeline.result import Report, Run
+from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.store import PostgresStore
@@ -103,7 +103,7 @@ class _SyntheticCloudWatch:
 
 def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> None:
     ids = [machine.instance_id for machine in fleet]
-    identity = Run(
+    identity = RunInfo(
         run_id=str(uuid4()),
         trigger="synthetic",
         region=REGION,
@@ -115,13 +115,13 @@ def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> N
     with with_database(os.environ, notify) as env, view:
         login = login_for(database(env), env.get("AWS_REGION"))
         with closing(PostgresStore(Connections(login), REGION)) as store:
-            report = run(
-                Report(identity, HOURLY_RUNS_A_MONTH),
-                Plan(Api.SYNTHETIC, ids, max(1, ROWS_A_BATCH // window.hours)),
+            result = run(
+                RunResult(identity, HOURLY_RUNS_A_MONTH),
+                Plan(Api.SYNTHETIC, ids, max(1, ROWS_A_BATCH // window.hour_count)),
                 _SyntheticCloudWatch(fleet),
                 store,
                 view,
                 workers=2,
                 time_left=lambda: math.inf,
             )
-        view.closing(report)
+        view.closing(result)

@@ -33,7 +33,7 @@ def observe(machine: Machine, window: Window, as_of: datetime | None = None) -> 
 
     An hour depends on the machine and itself alone, so any window shows it the same.
     """
-    for stamp in window.stamps:
+    for stamp in window.hours:
         random = Random(f"{machine.seed}/{stamp}")  # noqa: S311  reproducible, not secret
         hour = spend(machine, stamp, random)
         gap, thin, late, lost = (random.random() for _ in range(4))

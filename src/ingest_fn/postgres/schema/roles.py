@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from ingest_fn.postgres.errors import explained
+from ingest_fn.postgres.errors import translated
 
 OWNER = "ingest_owner"
 
@@ -30,7 +30,7 @@ def ensure_roles(
     ``password`` is set as a SCRAM verifier, so that it never stands in a statement; ``iam`` lets
     the role in by token instead. The caller must be able to create roles. Raises StoreError.
     """
-    with explained(), connection.transaction():
+    with translated(), connection.transaction():
         _ensure(connection, OWNER, "NOLOGIN")
         _ensure(connection, runtime, "LOGIN")
         execute = connection.execute
@@ -47,7 +47,7 @@ def ensure_roles(
 
 def grant_runtime(connection: psycopg.Connection, runtime: str) -> None:
     """Let ``runtime`` read and write rows and make the partitions they need, and nothing else."""
-    with explained(), connection.transaction():
+    with translated(), connection.transaction():
         connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(OWNER)))
         for grant in _GRANTS:
             connection.execute(_schema(grant, connection, runtime))

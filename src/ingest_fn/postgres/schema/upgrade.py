@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from ingest_fn.postgres.connections import connect
-from ingest_fn.postgres.errors import explained
+from ingest_fn.postgres.errors import translated
 from ingest_fn.postgres.login import Login
 
 
@@ -31,7 +31,7 @@ def upgrade(login: Login, *, owner: str | None = None) -> tuple[str | None, str 
         connection.execute(SQL("SET ROLE {}").format(Identifier(owner)))
         connection.commit()
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
-    with explained(), engine.begin() as session:
+    with translated(), engine.begin() as session:
         before = _revision(session)
         config = _config()
         if before is not None and not _known(config, before):
