@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
-from alembic import op
+from ingest_fn.postgres.schema.steps import run_steps
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-STEPS = ("instances", "metrics", "partitions", "history", "runs")
-
 
 def upgrade() -> None:
     """Make the tables and the functions that keep them."""
-    # The functions keep this path, and some run as their owner: a caller's temporary tables must
-    # not come before the real ones.
-    op.execute(
-        "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"
-    )
-    for step in STEPS:
-        sql = files("ingest_fn.postgres.schema") / "sql" / f"{revision}_{step}.sql"
-        op.execute(sql.read_text(encoding="utf-8").rstrip(";\n"))
+    run_steps(revision, "instances", "metrics", "partitions", "history", "runs")
 
 
 def downgrade() -> None:
