@@ -16,8 +16,9 @@ from benchmarks.good_script import query
 from benchmarks.harness import WINDOW, ids, stage, table
 from ingest_fn.aws.clients import Clients
 from ingest_fn.cloudwatch.metric_data import MetricData
+from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.flow import Pace
-from ingest_fn.pipeline.model import STATISTICS
+from ingest_fn.pipeline.model import Batch
 
 CALLS = 20
 
@@ -39,7 +40,7 @@ def results() -> str:
         queries = [
             query(f"i{p}s{s}", id_, statistic)
             for p, id_ in enumerate(batch)
-            for s, statistic in enumerate(STATISTICS)
+            for s, statistic in enumerate(DEFAULT)
         ]
         reader = MetricData(Clients(at.env["AWS_REGION"], 1).make("cloudwatch"), Pace(1e12))
         figures = {
@@ -48,7 +49,7 @@ def results() -> str:
                     MetricDataQueries=queries, StartTime=WINDOW.start, EndTime=WINDOW.end
                 )
             ),
-            "this reader, readings made": cpu_ms(lambda: reader.fetch(batch, WINDOW)),
+            "this reader, readings made": cpu_ms(lambda: reader.fetch(Batch(batch, WINDOW))),
         }
     first = next(iter(figures.values()))
     return table(

@@ -7,7 +7,8 @@ from typing import Any
 
 import psycopg
 
-from ingest_fn.pipeline.model import STATISTICS, Window
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.pipeline.model import Window
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS good_metrics (
@@ -39,7 +40,7 @@ def run(
             MetricDataQueries=[
                 query(f"i{p}s{s}", id_, statistic)
                 for p, id_ in enumerate(batch)
-                for s, statistic in enumerate(STATISTICS)
+                for s, statistic in enumerate(DEFAULT)
             ],
             StartTime=window.start,
             EndTime=window.end,
@@ -48,7 +49,7 @@ def run(
             for result in page["MetricDataResults"]:
                 position, _, statistic = result["Id"][1:].partition("s")
                 for stamp, value in zip(result["Timestamps"], result["Values"], strict=True):
-                    row = rows.setdefault((batch[int(position)], stamp), [None] * len(STATISTICS))
+                    row = rows.setdefault((batch[int(position)], stamp), [None] * len(DEFAULT))
                     row[int(statistic)] = value
         with connection.transaction(), connection.cursor() as cursor:
             cursor.executemany(UPSERT, [(*key, *values) for key, values in rows.items()])

@@ -18,10 +18,11 @@ from ingest_fn.aws.clients import Clients
 from ingest_fn.cloudwatch.metric_data import MetricData, _Answers, _body
 from ingest_fn.cloudwatch.wire import GetMetricData
 from ingest_fn.pipeline.flow import Pace
+from ingest_fn.pipeline.model import Batch
 from ingest_fn.pipeline.rows import make_rows, outcomes_of
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
-from ingest_fn.postgres.store import PostgresStore
+from ingest_fn.postgres.metrics import PostgresMetrics
 from ingest_fn.settings import database
 
 BATCH, BATCHES = 100, 40
@@ -38,28 +39,29 @@ def cpu_us(work: Callable[[], object]) -> float:
 
 def results() -> str:
     """Measure, and say it in a table."""
-    batch = ids(BATCH)
+    batch = Batch(ids(BATCH), WINDOW)
     with stage(service=0.0, wire=0.0) as at:
         clients = Clients(at.env["AWS_REGION"], 1)
-        call, body = GetMetricData(clients.make("cloudwatch")), _body(batch, WINDOW, None)
+        call, body = GetMetricData(clients.make("cloudwatch")), _body(batch, None)
         encoded = answer_of(body)
         page = orjson.loads(encoded)
-        readings = MetricData(clients.make("cloudwatch"), Pace(1e12)).fetch(batch, WINDOW).readings
+        readings = MetricData(clients.make("cloudwatch"), Pace(1e12)).fetch(batch).readings
         rows = make_rows(readings)
         begin(at.near_url, WINDOW)
         login = login_for(database({"DATABASE_URL": at.near_url}), None)
-        with closing(PostgresStore(Connections(login), "us-east-1")) as store:
+        with closing(Connections(login)) as connections:
+            store = PostgresMetrics(connections, "us-east-1")
             written = store.write(rows)
 
             def merged() -> object:
-                answers = _Answers(batch, WINDOW)
+                answers = _Answers(batch)
                 answers.add(page)
                 return answers.fetched()
 
             decoding = cpu_us(lambda: orjson.loads(encoded))
             whole_call = cpu_us(lambda: call(body))
             figures = {
-                "make the request": cpu_us(lambda: _body(batch, WINDOW, None)),
+                "make the request": cpu_us(lambda: _body(batch, None)),
                 "botocore: sign, send, receive": whole_call - decoding,
                 "decode the answer": decoding,
                 "merge it into readings": cpu_us(merged),

@@ -18,12 +18,14 @@ from uuid import uuid4
 import psycopg
 
 from benchmarks.harness import WINDOW, ids, postgres, table
-from ingest_fn.pipeline.model import HOUR, STATISTICS, Api, Reading, Rows, Window
-from ingest_fn.pipeline.result import RunInfo, RunResult
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.pipeline.model import HOUR, Api, Reading, Rows, Window
+from ingest_fn.pipeline.result import RunInfo
 from ingest_fn.pipeline.rows import make_rows
 from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.ledger import PostgresLedger
 from ingest_fn.postgres.login import login_for
-from ingest_fn.postgres.store import PostgresStore
+from ingest_fn.postgres.metrics import PostgresMetrics
 from ingest_fn.settings import database
 
 BATCH = 100
@@ -84,7 +86,7 @@ def _reading(instance_id: str, window: Window) -> Reading:
     seed = zlib.crc32(instance_id.encode())
     series = tuple(
         {stamp: float((seed * 31 + stamp // 3600 * 7 + k) % 97) + 0.25 for stamp in window.hours}
-        for k in range(len(STATISTICS))
+        for k in range(len(DEFAULT))
     )
     return Reading(instance_id, series)
 
@@ -122,12 +124,12 @@ def value(connection: psycopg.Connection, query: str) -> int:
 @contextmanager
 def this_store(url: str) -> Iterator[Write]:
     """The product's store."""
-    with closing(_store(url)) as store:
-        yield store.write
+    with closing(_connections(url)) as connections:
+        yield PostgresMetrics(connections, "us-east-1").write
 
 
-def _store(url: str) -> PostgresStore:
-    return PostgresStore(Connections(login_for(database({"DATABASE_URL": url}), None)), "us-east-1")
+def _connections(url: str) -> Connections:
+    return Connections(login_for(database({"DATABASE_URL": url}), None))
 
 
 def begin(url: str, window: Window) -> None:
@@ -135,8 +137,8 @@ def begin(url: str, window: Window) -> None:
     run = RunInfo(
         str(uuid4()), "cli", "us-east-1", window, dry_run=False, api=Api.SYNTHETIC, requested=0
     )
-    with closing(_store(url)) as store:
-        store.begin(RunResult(run, 730))
+    with closing(_connections(url)) as connections:
+        PostgresLedger(connections).begin(run)
 
 
 def plain_rows(rows: Rows) -> list[tuple[object, ...]]:

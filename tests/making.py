@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from ingest_fn.pipeline.model import HOUR, STATISTICS, Api, Reading, Series, Window
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.pipeline.model import HOUR, Api, Reading, Series, Window
 from ingest_fn.pipeline.result import RunInfo, RunResult
 
 END = datetime(2026, 11, 23, 10, tzinfo=UTC)
 DAY = Window(END - 24 * HOUR, END)
-NOTHING: tuple[Series, ...] = tuple({} for _ in STATISTICS)
+NOTHING: tuple[Series, ...] = tuple({} for _ in DEFAULT)
 
 
 def instance_id(number: int) -> str:
@@ -20,8 +21,8 @@ def instance_id(number: int) -> str:
 
 
 def reading(id_: str, hours: dict[int, Sequence[float | None]]) -> Reading:
-    """A reading from one tuple of values an hour, in the order of STATISTICS, None for missing."""
-    series: tuple[Series, ...] = tuple({} for _ in STATISTICS)
+    """A reading from one tuple of values an hour, in the order of DEFAULT, None for missing."""
+    series: tuple[Series, ...] = tuple({} for _ in DEFAULT)
     for hour, values in hours.items():
         for kept, value in zip(series, values, strict=True):
             if value is not None:

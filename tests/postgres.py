@@ -11,8 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from ingest_fn.local.postgres import local_postgres
-from ingest_fn.pipeline.model import STATISTICS
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.ledger import PostgresLedger
 from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.metrics import PostgresMetrics
 from ingest_fn.postgres.schema.upgrade import upgrade
 from ingest_fn.settings import Database, database
 from tests.stores import Stored
@@ -54,13 +57,25 @@ def running_server(directory: Path) -> Iterator[Server]:
         yield Server(server.url)
 
 
+class PostgresStore(PostgresMetrics, PostgresLedger):
+    """Rows and runs of one database, as the suite wants them."""
+
+    def __init__(self, url: str, retention_months: int | None = None) -> None:
+        self.connections = Connections(login_for(settings(url), None))
+        PostgresMetrics.__init__(self, self.connections, "eu-central-1")
+        PostgresLedger.__init__(self, self.connections, retention_months)
+
+    def close(self) -> None:
+        self.connections.close()
+
+
 def settings(url: str) -> Database:
     return database({"DATABASE_URL": url})
 
 
 def stored_rows(url: str) -> Stored:
     """All of ``metrics``, by instance id and hour."""
-    columns = ", ".join(s.column for s in STATISTICS)
+    columns = ", ".join(s.column for s in DEFAULT)
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             f"SELECT i.instance_id, extract(epoch FROM timestamp)::bigint, {columns} "

@@ -6,21 +6,15 @@ import math
 from itertools import chain, repeat
 from struct import pack, unpack
 from threading import Lock
+from typing import Protocol
 
 import pytest
 
 from ingest_fn.errors import StoreError
-from ingest_fn.pipeline.ingest import Store
-from ingest_fn.pipeline.model import (
-    STATISTICS,
-    Change,
-    InstanceOutcome,
-    Outcome,
-    Reading,
-    Rows,
-    Written,
-)
-from ingest_fn.pipeline.result import RunResult
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.pipeline.ingest import Ledger, MetricSink
+from ingest_fn.pipeline.model import Change, Cost, InstanceOutcome, Outcome, Reading, Rows, Written
+from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.pipeline.rows import make_rows
 from tests.making import DAY, NOTHING, instance_id, new_result, reading, whole_day
 
@@ -28,6 +22,10 @@ Stored = dict[tuple[str, int], tuple[float | None, ...]]
 WHOLE = {"network_in", "network_out"}
 ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
 FIRST = DAY.hours[0]
+
+
+class Store(MetricSink, Ledger, Protocol):
+    """Rows and runs in one, as both are kept in one database."""
 
 
 class FakeStore:
@@ -40,8 +38,8 @@ class FakeStore:
         self.refused: set[str] = set()
         self._lock = Lock()
 
-    def begin(self, result: RunResult) -> None:
-        self.ledger[result.run.run_id] = "running"
+    def begin(self, run: RunInfo) -> None:
+        self.ledger[run.run_id] = "running"
 
     def finish(self, result: RunResult) -> float | None:
         self.ledger[result.run.run_id] = result.status
@@ -64,7 +62,7 @@ class FakeStore:
         for number, (id_, hour) in enumerate(zip(ids, rows.hour, strict=True)):
             sent = tuple(
                 _kept(column[number], s.column)
-                for column, s in zip(rows.values, STATISTICS, strict=True)
+                for column, s in zip(rows.values, DEFAULT, strict=True)
             )
             stood = self.rows.get((id_, hour))
             new = (
@@ -161,14 +159,14 @@ class StoreSuite:
     def test_the_ledger_takes_a_run(self, store: Store) -> None:
         store.write(make_rows([whole_day(ONE)]))
         run = new_result()
-        store.begin(run)
-        run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
+        store.begin(run.run)
+        run.add([InstanceOutcome(ONE, Outcome.OK)], Cost(1, 3))
         age = store.finish(run)
         assert age is not None
         assert age > 0
 
     def test_an_empty_store_has_no_newest_hour(self, store: Store) -> None:
         run = new_result()
-        store.begin(run)
-        run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
+        store.begin(run.run)
+        run.add([InstanceOutcome(ONE, Outcome.OK)], Cost(1, 3))
         assert store.finish(run) is None

@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from ingest_fn.errors import IncompleteRunError, IngestError
+from ingest_fn.pipeline.model import Outcome
 from ingest_fn.pipeline.result import RunResult
 
 NAMESPACE = "Hourmeter"
@@ -49,12 +50,14 @@ def recorded(request_id: str, suffix: str = "") -> Iterator[Callable[[RunResult]
 
 def _emit(result: RunResult, seconds: float, service: str) -> None:
     metrics = Metrics(namespace=NAMESPACE, service=service)
-    for outcome, count in result.outcomes.items():
+    counts = result.counts
+    for outcome in Outcome:
+        count = getattr(counts, outcome)
         metrics.add_metric(f"Instances{outcome.value.capitalize()}", MetricUnit.Count, count)
-    metrics.add_metric("RowsInserted", MetricUnit.Count, result.inserted)
-    metrics.add_metric("RowsUpdated", MetricUnit.Count, result.updated)
-    metrics.add_metric("RowsUnchanged", MetricUnit.Count, result.unchanged)
-    metrics.add_metric("MetricsBilled", MetricUnit.Count, result.metrics_billed)
+    metrics.add_metric("RowsInserted", MetricUnit.Count, counts.inserted)
+    metrics.add_metric("RowsUpdated", MetricUnit.Count, counts.updated)
+    metrics.add_metric("RowsUnchanged", MetricUnit.Count, counts.unchanged)
+    metrics.add_metric("MetricsBilled", MetricUnit.Count, result.cost.metrics_billed)
     metrics.add_metric("EstimatedCostUsd", MetricUnit.NoUnit, result.estimated_cost_usd)
     metrics.add_metric("RunDuration", MetricUnit.Seconds, seconds)
     metrics.add_metric("CompleteRuns", MetricUnit.Count, int(result.status == "ok"))

@@ -57,7 +57,7 @@ def test_a_run_by_hand(cli: Cli, env: dict[str, str]) -> None:
     done = cli("cloudwatch", **env)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0] == "EC2 utilisation, CloudWatch → Postgres"
+    assert lines[0] == "Hourmeter, CloudWatch → Postgres"
     assert "  Region     eu-central-1" in lines
     assert "  Instances  2" in lines
     (of_one,) = [line for line in lines if line.startswith(f"  {ONE}")]

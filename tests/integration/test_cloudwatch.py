@@ -13,15 +13,16 @@ import pytest
 from ingest_fn.aws.clients import Clients
 from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import AccessDeniedError
+from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.flow import Pace
-from ingest_fn.pipeline.ingest import CloudWatch as Reader
-from ingest_fn.pipeline.model import HOUR, STATISTICS, Api, Fetched, Reading, Window
+from ingest_fn.pipeline.ingest import MetricReader as Reader
+from ingest_fn.pipeline.model import HOUR, Api, Batch, Fetched, Reading, Window
 from tests.cloudwatch import DENIED, CloudWatch, Refusal, running_cloudwatch
 from tests.making import DAY, END, instance_id
 
 ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
 APIS = [Api.METRIC_DATA, Api.METRIC_STATISTICS]
-COLUMN = {statistic.column: position for position, statistic in enumerate(STATISTICS)}
+COLUMN = {statistic.column: position for position, statistic in enumerate(DEFAULT)}
 
 
 @pytest.fixture
@@ -83,27 +84,27 @@ def sorted_series(series: dict[int, float]) -> dict[int, float]:
 
 def test_every_statistic_of_every_hour(either: Reader, service: CloudWatch) -> None:
     fill(service, ONE, TWO)
-    readings = by_id(either.fetch([ONE, TWO, THREE], DAY))
+    readings = by_id(either.fetch(Batch([ONE, TWO, THREE], DAY)))
     assert set(readings) == {ONE, TWO, THREE}
     assert is_whole(readings[ONE])
     assert is_whole(readings[TWO])
     first = DAY.hours[0]
     values = [series[first] for series in readings[ONE].series]
     assert values == [10.0, 50.0, 12, 12e6, 24e6]
-    assert readings[THREE] == Reading(THREE, tuple({} for _ in STATISTICS), None)
+    assert readings[THREE] == Reading(THREE, tuple({} for _ in DEFAULT), None)
 
 
 def test_the_end_of_the_window_is_not_read(either: Reader, service: CloudWatch) -> None:
     service.put(ONE, "CPUUtilization", DAY.start, 1.0)
     service.put(ONE, "CPUUtilization", END, 2.0)
-    (reading,) = either.fetch([ONE], DAY).readings
+    (reading,) = either.fetch(Batch([ONE], DAY)).readings
     assert set(reading.series[0]) == {DAY.hours[0]}
 
 
 def test_samples_within_the_hour_are_one_hour(either: Reader, service: CloudWatch) -> None:
     for minute, cpu in ((0, 10.0), (25, 20.0), (59, 60.0)):
         service.put(ONE, "CPUUtilization", END - HOUR + timedelta(minutes=minute), cpu, samples=1)
-    (reading,) = either.fetch([ONE], DAY).readings
+    (reading,) = either.fetch(Batch([ONE], DAY)).readings
     last = DAY.hours[-1]
     assert [series.get(last) for series in reading.series] == [30.0, 60.0, 3, None, None]
 
@@ -112,18 +113,18 @@ def test_a_metric_s_statistics_are_asked_together(
     metric_data: Reader, metric_statistics: Reader, service: CloudWatch
 ) -> None:
     """CloudWatch bills them once only if they are in one call."""
-    data = metric_data.fetch([ONE, TWO], DAY)
-    assert (data.calls, data.metrics_billed) == (1, 6)
+    data = metric_data.fetch(Batch([ONE, TWO], DAY))
+    assert (data.cost.calls, data.cost.metrics_billed) == (1, 6)
     assert service.calls[0].queries == 10
-    statistics = metric_statistics.fetch([ONE, TWO], DAY)
-    assert (statistics.calls, statistics.metrics_billed) == (6, 6)
+    statistics = metric_statistics.fetch(Batch([ONE, TWO], DAY))
+    assert (statistics.cost.calls, statistics.cost.metrics_billed) == (6, 6)
     assert len(service.calls) == 1 + 6
 
 
 def test_a_hundred_instances_are_one_call(metric_data: Reader, service: CloudWatch) -> None:
     ids = [instance_id(number) for number in range(100)]
     fill(service, ids[0], ids[99])
-    readings = by_id(metric_data.fetch(ids, DAY))
+    readings = by_id(metric_data.fetch(Batch(ids, DAY)))
     assert [call.queries for call in service.calls] == [500]
     assert is_whole(readings[ids[0]])
     assert is_whole(readings[ids[99]])
@@ -135,10 +136,10 @@ def test_one_id_on_two_pages_keeps_both_halves(
 ) -> None:
     fill(service, ONE, TWO)
     service.page_points = points
-    fetched = metric_data.fetch([ONE, TWO], DAY)
-    assert fetched.calls == len(service.calls) == -(-240 // points)
+    fetched = metric_data.fetch(Batch([ONE, TWO], DAY))
+    assert fetched.cost.calls == len(service.calls) == -(-240 // points)
     assert all(map(is_whole, fetched.readings))
-    assert fetched.metrics_billed == 6
+    assert fetched.cost.metrics_billed == 6
 
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden"])
@@ -147,7 +148,7 @@ def test_a_result_that_is_not_complete_is_said_to_be_so(
 ) -> None:
     fill(service, ONE, TWO)
     service.statuses[ONE, "CPUUtilization"] = status
-    readings = by_id(metric_data.fetch([ONE, TWO], DAY))
+    readings = by_id(metric_data.fetch(Batch([ONE, TWO], DAY)))
     assert is_whole(readings[TWO])
     unread = readings[ONE].unread
     assert unread is not None
@@ -163,7 +164,7 @@ def test_an_id_that_never_comes_back_is_not_taken_for_idle(
 ) -> None:
     fill(service, ONE, TWO)
     service.omitted = {ONE}
-    readings = by_id(metric_data.fetch([ONE, TWO], DAY))
+    readings = by_id(metric_data.fetch(Batch([ONE, TWO], DAY)))
     assert readings[ONE].unread == "CPUUtilization Average: CloudWatch sent no result."
     assert is_whole(readings[TWO])
 
@@ -173,7 +174,7 @@ def test_a_message_for_the_whole_call_makes_all_of_it_doubtful(
 ) -> None:
     fill(service, ONE)
     service.global_message = "Maximum number of allowed metrics exceeded"
-    (reading,) = metric_data.fetch([ONE], DAY).readings
+    (reading,) = metric_data.fetch(Batch([ONE], DAY)).readings
     assert reading.unread == "Exceeded: Maximum number of allowed metrics exceeded"
     assert reading.datapoints == 120
 
@@ -182,7 +183,7 @@ def test_one_bad_instance_does_not_fail_its_batch(either: Reader, service: Cloud
     ids = [instance_id(number) for number in range(16)]
     fill(service, *ids)
     service.poisoned = {ids[5]}
-    readings = by_id(either.fetch(ids, DAY))
+    readings = by_id(either.fetch(Batch(ids, DAY)))
     assert ids[5] in str(readings[ids[5]].unread)
     assert all(is_whole(readings[id_]) for id_ in ids if id_ != ids[5])
 
@@ -191,22 +192,22 @@ def test_a_call_that_is_too_large_is_split(metric_data: Reader, service: CloudWa
     ids = [instance_id(number) for number in range(10)]
     fill(service, *ids)
     service.too_large_above = 20
-    fetched = metric_data.fetch(ids, DAY)
+    fetched = metric_data.fetch(Batch(ids, DAY))
     assert all(map(is_whole, fetched.readings))
-    assert fetched.metrics_billed == 30
-    assert fetched.calls == len(service.calls)
+    assert fetched.cost.metrics_billed == 30
+    assert fetched.cost.calls == len(service.calls)
 
 
 def test_throttling_is_waited_out(either: Reader, service: CloudWatch) -> None:
     fill(service, ONE)
     service.refusals = [Refusal("ThrottlingException", "Rate exceeded")] * 2
-    assert all(map(is_whole, either.fetch([ONE], DAY).readings))
+    assert all(map(is_whole, either.fetch(Batch([ONE], DAY)).readings))
 
 
 def test_a_passing_internal_error_is_tried_again(either: Reader, service: CloudWatch) -> None:
     fill(service, ONE)
     service.refusals = [Refusal("InternalServiceFault", "Try again", 500)]
-    assert all(map(is_whole, either.fetch([ONE], DAY).readings))
+    assert all(map(is_whole, either.fetch(Batch([ONE], DAY)).readings))
 
 
 def test_an_error_on_the_second_page_keeps_the_first(
@@ -217,7 +218,7 @@ def test_an_error_on_the_second_page_keeps_the_first(
     service.refuse = lambda call: (
         Refusal("InvalidNextToken", "The token is stale") if call.token else None
     )
-    (reading,) = metric_data.fetch([ONE], DAY).readings
+    (reading,) = metric_data.fetch(Batch([ONE], DAY)).readings
     assert reading.datapoints == 60
     assert reading.unread == "cloudwatch:GetMetricData failed: InvalidNextToken: The token is stale"
 
@@ -242,7 +243,7 @@ def test_a_refused_caller_stops_everything(
 ) -> None:
     service.refuse = lambda _: Refusal(*refusal)
     with pytest.raises(AccessDeniedError) as caught:
-        either.fetch([ONE, TWO], DAY)
+        either.fetch(Batch([ONE, TWO], DAY))
     assert said in caught.value.message
     assert hint in caught.value.hint
 
@@ -269,7 +270,7 @@ def test_an_answer_that_makes_no_sense_is_unread_not_empty(
     monkeypatch.setattr("time.sleep", lambda _: None)  # botocore waits between its attempts
     fill(service, ONE)
     service.mangle = mangle
-    (reading,) = metric_data.fetch([ONE], DAY).readings
+    (reading,) = metric_data.fetch(Batch([ONE], DAY)).readings
     assert reading.unread is not None
     assert reading.unread.startswith("cloudwatch:GetMetricData failed")
 
@@ -279,7 +280,7 @@ def test_a_stamp_that_is_no_hour_of_the_window_is_not_stored(
 ) -> None:
     fill(service, ONE)
     service.shift = 1500
-    (reading,) = either.fetch([ONE], DAY).readings
+    (reading,) = either.fetch(Batch([ONE], DAY)).readings
     assert reading.datapoints == 0
     assert "no hour of the window" in str(reading.unread)
 
@@ -289,9 +290,9 @@ def test_455_days(client: Any, service: CloudWatch, api: Api) -> None:
     window = Window(END - timedelta(days=455), END)
     service.put(ONE, "CPUUtilization", window.start, 1.0)
     service.put(ONE, "CPUUtilization", END - HOUR, 2.0)
-    fetched = reader(api, client, Pace(1e9)).fetch([ONE], window)
+    fetched = reader(api, client, Pace(1e9)).fetch(Batch([ONE], window))
     assert list(sorted_series(fetched.readings[0].series[0]).values()) == [1.0, 2.0]
-    assert fetched.calls == (1 if api is Api.METRIC_DATA else 24)
+    assert fetched.cost.calls == (1 if api is Api.METRIC_DATA else 24)
 
 
 def test_stock_parsing_gives_the_same(
@@ -326,7 +327,7 @@ def test_stock_parsing_gives_the_same(
         for result in results
         for stamp, value in zip(result["Timestamps"], result["Values"], strict=True)
     }
-    assert by_id(metric_data.fetch([ONE], DAY))[ONE].series[0] == expected
+    assert by_id(metric_data.fetch(Batch([ONE], DAY)))[ONE].series[0] == expected
 
 
 def test_timestamps_of_another_form_fall_back_to_botocore(
@@ -336,7 +337,7 @@ def test_timestamps_of_another_form_fall_back_to_botocore(
     first = str(float(DAY.hours[0])).encode(), str(DAY.hours[0]).encode()
     as_text = b'"2026-11-22T10:00:00Z"'
     service.mangle = lambda body: body.replace(first[0], as_text).replace(first[1], as_text)
-    (reading,) = metric_data.fetch([ONE], DAY).readings
+    (reading,) = metric_data.fetch(Batch([ONE], DAY)).readings
     assert is_whole(reading)
 
 
@@ -344,7 +345,8 @@ def test_eight_calls_are_in_flight_at_once(metric_data: Reader, service: CloudWa
     barrier = threading.Barrier(8, timeout=10)
     service.before = barrier.wait
     threads = [
-        threading.Thread(target=metric_data.fetch, args=([instance_id(n)], DAY)) for n in range(8)
+        threading.Thread(target=metric_data.fetch, args=(Batch([instance_id(n)], DAY),))
+        for n in range(8)
     ]
     for thread in threads:
         thread.start()

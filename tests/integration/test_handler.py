@@ -180,7 +180,10 @@ def test_a_missing_parameter_says_how_to_make_it(handler: Any, database_url: str
     with pytest.raises(ConfigurationError, match="put-parameter"):
         handler(EVENT, Context())
     with psycopg.connect(database_url) as connection:
-        assert connection.execute("SELECT count(*) FROM ingest_runs").fetchone() == (0,)
+        runs = connection.execute("SELECT status, instances_requested, error FROM ingest_runs")
+        ((status, requested, error),) = runs.fetchall()
+    assert (status, requested) == ("failed", 0)
+    assert "put-parameter" in error
 
 
 def logged(captured: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from ingest_fn.local.synthetic.fleet import make_fleet
 from ingest_fn.local.synthetic.metrics import readings
 from ingest_fn.local.synthetic.publish import publish
 from ingest_fn.pipeline.flow import Pace
-from ingest_fn.pipeline.model import Api
+from ingest_fn.pipeline.model import Api, Batch
 from tests.making import DAY, END
 
 FLEET = list(make_fleet(10, 3, END))
@@ -30,7 +30,9 @@ def test_what_is_published_is_what_is_read(aws: LocalAws, api: Api) -> None:
     assert 500 < publish(client, FLEET, DAY) == 3 * hours < 3 * DAY.hour_count * len(FLEET)
 
     ids = [machine.instance_id for machine in FLEET]
-    read = {r.instance_id: r for r in reader(api, client, Pace(1e9)).fetch(ids, DAY).readings}
+    read = {
+        r.instance_id: r for r in reader(api, client, Pace(1e9)).fetch(Batch(ids, DAY)).readings
+    }
 
     assert read.keys() == set(ids)
     for reading in made:

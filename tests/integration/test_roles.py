@@ -19,13 +19,10 @@ from psycopg import errors as pg
 from ingest_fn.deploy.migrate import migrate
 from ingest_fn.errors import ConfigurationError, IngestError
 from ingest_fn.local.aws import local_aws
-from ingest_fn.pipeline.model import Change, InstanceOutcome, Outcome
+from ingest_fn.pipeline.model import Change, Cost, InstanceOutcome, Outcome
 from ingest_fn.pipeline.rows import make_rows
-from ingest_fn.postgres.connections import Connections
-from ingest_fn.postgres.login import login_for
-from ingest_fn.postgres.store import PostgresStore
 from tests.making import DAY, instance_id, new_result, whole_day
-from tests.postgres import Server, settings, stored_rows
+from tests.postgres import PostgresStore, Server, stored_rows
 
 REGION = "eu-central-1"
 ADMIN, RUNTIME, BY_TOKEN = "rds_admin", "row_handler", "token_holder"
@@ -154,15 +151,15 @@ def test_the_runtime_role_does_all_that_a_run_does(installation: Installation) -
         connection.execute("SELECT ensure_metrics_partitions(%s, %s)", [OUTGROWN, OUTGROWN])
     old_month = "SELECT to_regclass('metrics_2025_01') IS NULL"
     assert installation.ask(old_month) == [(False,)]
-    with closing(PostgresStore(Connections(login_for(settings(url), None)), REGION, 13)) as store:
+    with closing(PostgresStore(url, 13)) as store:
         run = new_result()
-        store.begin(run)
+        store.begin(run.run)
         assert installation.ask(old_month) == [(True,)]
         rows = make_rows([whole_day(ONE)])
         assert store.preview(rows).changes == {ONE: Change(24, 0)}
         assert store.write(rows).changes == {ONE: Change(24, 0)}
         assert store.write(make_rows([whole_day(ONE, cpu=20)])).changes == {ONE: Change(0, 24)}
-        run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
+        run.add([InstanceOutcome(ONE, Outcome.OK)], Cost(1, 3))
         assert store.finish(run) is not None
     assert len(stored_rows(url)) == 24
 

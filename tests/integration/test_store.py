@@ -11,25 +11,22 @@ import psycopg
 import pytest
 
 from ingest_fn.errors import ConfigurationError, SchemaError, StoreError, StoreUnreachableError
-from ingest_fn.pipeline.ingest import Store
-from ingest_fn.pipeline.model import HOUR, Change, Rows, Window
+from ingest_fn.pipeline.model import HOUR, Change, Cost, Rows, Window
 from ingest_fn.pipeline.rows import make_rows
-from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
-from ingest_fn.postgres.store import PostgresStore
 from tests.making import DAY, END, instance_id, new_result, reading, whole_day
-from tests.postgres import Server, settings, stored_rows
-from tests.stores import FIRST, ONE, TWO, Stored, StoreSuite
+from tests.postgres import PostgresStore, Server, settings, stored_rows
+from tests.stores import FIRST, ONE, TWO, Store, Stored, StoreSuite
 
 
 def store_of(url: str) -> PostgresStore:
-    return PostgresStore(Connections(login_for(settings(url), None)), "eu-central-1")
+    return PostgresStore(url)
 
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[PostgresStore]:
     store = store_of(database_url)
-    store.begin(new_result())
+    store.begin(new_result().run)
     yield store
     store.close()
 
@@ -45,7 +42,7 @@ class TestPostgresStore(StoreSuite):
     def store(self, database_url: str) -> Iterator[Store]:
         self.url = database_url
         store = store_of(database_url)
-        store.begin(new_result())
+        store.begin(new_result().run)
         yield store
         store.close()
 
@@ -165,7 +162,7 @@ def test_a_backfill_finds_its_months(store: PostgresStore, database_url: str) ->
     start = END - timedelta(days=455)
     window = Window(start, start + 48 * HOUR)
     run = new_result(window=window)
-    store.begin(run)
+    store.begin(run.run)
     store.write(make_rows([whole_day(ONE, window=window)]))
     assert min(hour for _, hour in stored_rows(database_url)) == start.timestamp()
 
@@ -182,7 +179,7 @@ def test_months_meet_without_a_gap(
     store: PostgresStore, database_url: str, moment: datetime
 ) -> None:
     window = Window(moment - HOUR, moment + 3 * HOUR)
-    store.begin(new_result(window=window))
+    store.begin(new_result(window=window).run)
     store.write(make_rows([whole_day(ONE, window=window)]))
     assert sorted(hour for _, hour in stored_rows(database_url)) == list(window.hours)
 
@@ -218,10 +215,10 @@ def test_old_months_go_only_where_retention_is_asked_for(
     store: PostgresStore, database_url: str, connection: psycopg.Connection
 ) -> None:
     connection.execute("SELECT ensure_metrics_partitions('2026-07-15', '2026-11-23')")
-    store.begin(new_result())
+    store.begin(new_result().run)
     assert months(connection)[:2] == ["2026_07", "2026_08"]
-    keeping = PostgresStore(Connections(login_for(settings(database_url), None)), "eu-central-1", 2)
-    keeping.begin(new_result())
+    keeping = PostgresStore(database_url, retention_months=2)
+    keeping.begin(new_result().run)
     assert months(connection) == ["2026_09", "2026_10", "2026_11", "2026_12"]
     keeping.close()
 
@@ -268,7 +265,7 @@ def test_the_ledger_holds_what_the_result_says(
     store: PostgresStore, connection: psycopg.Connection
 ) -> None:
     run = new_result(3)
-    store.begin(run)
+    store.begin(run.run)
     line = (
         "SELECT status, finished_at IS NULL, trigger, region, api, window_start, window_end, "
         "instances_requested FROM ingest_runs WHERE run_id = %s"
@@ -293,8 +290,7 @@ def test_the_ledger_holds_what_the_result_says(
             InstanceOutcome(TWO, Outcome.EMPTY),
             InstanceOutcome(instance_id(3), Outcome.FAILED, reason="Throttled"),
         ],
-        calls=4,
-        metrics_billed=9,
+        Cost(4, 9),
     )
     store.finish(run)
     row = connection.execute(
@@ -360,7 +356,7 @@ def test_every_table_and_column_is_explained(connection: psycopg.Connection) -> 
 def refusal(url: str) -> Exception:
     store = store_of(url)
     try:
-        store.begin(new_result())
+        store.begin(new_result().run)
     except Exception as error:  # noqa: BLE001  the test looks at whatever comes
         return error
     finally:

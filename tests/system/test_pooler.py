@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest_fn.pipeline.model import InstanceOutcome, Outcome
+from ingest_fn.pipeline.model import Cost, InstanceOutcome, Outcome
 from ingest_fn.pipeline.rows import make_rows
 from tests.integration.test_store import *  # noqa: F403  every test of the store runs here again
 from tests.integration.test_store import (
@@ -46,7 +46,7 @@ def test_two_stores_take_turns_on_one_server_connection(narrow_url: str) -> None
 
     def fill(first: int) -> int:
         store = store_of(narrow_url)
-        store.begin(new_result())
+        store.begin(new_result().run)
         inserted = 0
         for number in range(first, 16, 2):
             together.wait(10)
@@ -82,11 +82,11 @@ PINNING = (
 def test_the_session_is_left_as_it_was(narrow_url: str) -> None:
     store = store_of(narrow_url)
     run = new_result()
-    store.begin(run)
+    store.begin(run.run)
     store.write(make_rows([whole_day(ONE)]))
     store.write(make_rows([whole_day(ONE, cpu=11.0)]))
     store.preview(make_rows([whole_day(TWO)]))
-    run.add([InstanceOutcome(ONE, Outcome.OK)], calls=1, metrics_billed=3)
+    run.add([InstanceOutcome(ONE, Outcome.OK)], Cost(1, 3))
     store.finish(run)
     store.close()
     assert [asked(narrow_url, query) for query in PINNING] == [[]] * len(PINNING)

@@ -4,8 +4,7 @@ from typing import cast
 
 import pytest
 
-from ingest_fn.pipeline.ingest import Store
-from tests.stores import FakeStore, Stored, StoreSuite
+from tests.stores import FakeStore, Store, Stored, StoreSuite
 
 
 class TestFakeStore(StoreSuite):

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.fan_out.parts import SECONDS_A_PART, Planned, cut, largest_part, with_quota
-from ingest_fn.fan_out.summary import KILLED, NEVER_SEEN, Summary
-from ingest_fn.pipeline.model import HOUR, STATISTICS, Outcome, Window
+from ingest_fn.fan_out.summary import KILLED, NEVER_SEEN, FanOutResult
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.pipeline.model import HOUR, Outcome, Window
 from ingest_fn.pipeline.plan import DATAPOINTS_A_SECOND
 from ingest_fn.request.target import Slice, Target
 from ingest_fn.settings import fan_out
@@ -63,7 +64,7 @@ def test_neighbours_share_the_quota_of_their_account_and_region() -> None:
 def test_no_part_needs_more_than_its_time_of_the_quota(hours: int, at_once: int) -> None:
     window = Window(END - hours * HOUR, END)
     size = largest_part(window, most=50_000, at_once=at_once)
-    points = size * len(STATISTICS) * hours
+    points = size * len(DEFAULT) * hours
     assert 1 <= size <= 50_000
     assert size == 1 or points * at_once / DATAPOINTS_A_SECOND <= SECONDS_A_PART
 
@@ -87,8 +88,8 @@ def seen(status: str, requested: int = 0, reason: str | None = None, **counts: i
     )
 
 
-def summary() -> Summary:
-    return Summary(new_result(0).run, runs_a_month=730)
+def summary() -> FanOutResult:
+    return FanOutResult(new_result(0).run, runs_a_month=730)
 
 
 def test_whole_parts_are_added_up() -> None:
@@ -140,7 +141,7 @@ def test_requested_is_always_the_sum_of_the_outcomes() -> None:
     whole = summary()
     for number, part in enumerate((None, seen("running", 3), seen("failed"), seen("ok", 1, ok=1))):
         whole.count(number, planned(4), part)
-        assert whole.run.requested == sum(whole.outcomes.values())
+        assert whole.run.requested == whole.counts.instances
 
 
 def test_the_settings_of_a_fan_out() -> None:

@@ -17,13 +17,12 @@ from ingest_fn.errors import (
     IngestError,
     StoreUnreachableError,
 )
-from ingest_fn.ingester import NoObserver
 from ingest_fn.pipeline.flow import STOP_WAITING
-from ingest_fn.pipeline.ingest import run
-from ingest_fn.pipeline.model import Api, Fetched, InstanceOutcome, Outcome, Reading, Window
+from ingest_fn.pipeline.ingest import NoObserver, run
+from ingest_fn.pipeline.model import Api, Batch, Cost, Fetched, InstanceOutcome, Reading
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.result import RunResult
-from tests.making import NOTHING, instance_id, new_result, whole_day
+from tests.making import DAY, NOTHING, instance_id, new_result, whole_day
 from tests.stores import FakeStore
 
 IDS = [instance_id(number) for number in range(12)]
@@ -38,12 +37,13 @@ class FakeCloudWatch:
         self.errors: dict[str, IngestError] = {}
         self.asked: list[str] = []
 
-    def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
+    def fetch(self, batch: Batch) -> Fetched:
+        instance_ids = batch.instance_ids
         self.asked += instance_ids
         for id_ in instance_ids:
             if id_ in self.errors:
                 raise self.errors[id_]
-        return Fetched([self._reading(id_) for id_ in instance_ids], 1, 3 * len(instance_ids))
+        return Fetched([self._reading(id_) for id_ in instance_ids], Cost(1, 3 * len(instance_ids)))
 
     def _reading(self, id_: str) -> Reading:
         series = NOTHING if id_ in self.empty else whole_day(id_).series
@@ -56,8 +56,8 @@ class Lines(NoObserver):
     def __init__(self) -> None:
         self.seen: list[InstanceOutcome] = []
 
-    def batch(self, lines: Sequence[InstanceOutcome]) -> None:
-        self.seen += lines
+    def batch(self, outcomes: Sequence[InstanceOutcome]) -> None:
+        self.seen += outcomes
 
 
 def ingest(
@@ -72,10 +72,11 @@ def ingest(
 ) -> RunResult:
     return run(
         new_result(len(ids), dry_run=dry_run),
-        Plan(Api.METRIC_DATA, ids, batch_size=3),
+        Plan(Api.METRIC_DATA, DAY, ids, batch_size=3),
         cloudwatch,
         store,
-        observer or Lines(),
+        store,
+        observer=observer or Lines(),
         workers=workers,
         time_left=lambda: time_left,
     )
@@ -121,7 +122,7 @@ def test_what_was_read_of_a_partial_instance_is_stored() -> None:
     cloudwatch.unread[IDS[0]] = "PartialData"
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, store)
-    assert caught.value.result.outcomes[Outcome.PARTIAL] == 1
+    assert caught.value.result.counts.partial == 1
     assert len(store.rows) == 288
 
 
@@ -134,7 +135,7 @@ def test_a_failing_batch_never_takes_its_neighbours_with_it(stage: str) -> None:
         store.refused = {IDS[7]}
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, store)
-    assert caught.value.result.outcomes[Outcome.FAILED] == 3
+    assert caught.value.result.counts.failed == 3
     assert store.instances == set(IDS) - set(IDS[6:9])
 
 
@@ -172,7 +173,7 @@ def test_without_time_nothing_is_read_and_everything_is_accounted_for() -> None:
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, FakeStore(), time_left=1.0)
     assert cloudwatch.asked == []
-    assert caught.value.result.outcomes[Outcome.FAILED] == 12
+    assert caught.value.result.counts.failed == 12
     assert "time was up" in caught.value.result.failures[0][1]
 
 
@@ -181,21 +182,22 @@ def test_what_is_read_too_late_is_not_stored() -> None:
     clock, reported = [100.0], threading.Event()
 
     class Late(FakeCloudWatch):
-        def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
-            if IDS[0] in instance_ids:
+        def fetch(self, batch: Batch) -> Fetched:
+            if IDS[0] in batch.instance_ids:
                 reported.wait(10)
             else:
                 clock[0] = STOP_WAITING + 0.05
-            return super().fetch(instance_ids, window)
+            return super().fetch(batch)
 
     cloudwatch, store = Late(), FakeStore()
     with pytest.raises(IncompleteRunError):
         run(
             new_result(6),
-            Plan(Api.METRIC_DATA, IDS[:6], batch_size=3),
+            Plan(Api.METRIC_DATA, DAY, IDS[:6], batch_size=3),
             cloudwatch,
             store,
-            Lines(),
+            store,
+            observer=Lines(),
             workers=2,
             time_left=lambda: clock[0],
         )
@@ -215,7 +217,7 @@ def test_165_asked_165_accounted_for() -> None:
     store.refused = {ids[33]}
     with pytest.raises(IncompleteRunError) as caught:
         ingest(cloudwatch, store, ids=ids)
-    assert sum(caught.value.result.outcomes.values()) == 165
+    assert caught.value.result.counts.instances == 165
 
 
 @given(
@@ -235,7 +237,7 @@ def test_requested_is_always_the_sum_of_the_outcomes(
         result = ingest(cloudwatch, store)
     except IncompleteRunError as error:
         result = error.result
-    assert sum(result.outcomes.values()) == result.run.requested == 12
+    assert result.counts.instances == result.run.requested == 12
     assert (result.status == "ok") == (not (unread | refused | failing))
-    rows = result.inserted + result.updated + result.unchanged
+    rows = result.counts.inserted + result.counts.updated + result.counts.unchanged
     assert rows == len(store.rows)

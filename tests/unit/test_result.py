@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest_fn.errors import IncompleteRunError
-from ingest_fn.pipeline.model import InstanceOutcome, Outcome
+from ingest_fn.pipeline.model import Cost, InstanceOutcome, Outcome
 from ingest_fn.pipeline.result import MAX_FAILURES_LISTED, RunResult
 from tests.making import instance_id, new_result
 
@@ -30,7 +30,7 @@ def lines(*outcomes: Outcome) -> list[InstanceOutcome]:
 
 def report_of(*outcomes: Outcome) -> RunResult:
     made = new_result(len(outcomes))
-    made.add(lines(*outcomes), calls=1, metrics_billed=3 * len(outcomes))
+    made.add(lines(*outcomes), Cost(1, 3 * len(outcomes)))
     return made
 
 
@@ -45,8 +45,8 @@ def test_the_result_is_what_the_contract_says() -> None:
         InstanceOutcome(instance_id(3), EMPTY, created=True),
         InstanceOutcome(instance_id(4), FAILED, reason="InternalError"),
     ]
-    made.add(first, calls=1, metrics_billed=6)
-    made.add(second, calls=2, metrics_billed=6)
+    made.add(first, Cost(1, 6))
+    made.add(second, Cost(2, 6))
     assert json.loads(json.dumps(made.as_dict())) == {
         "status": "partial",
         "run_id": "c3a1f2d4",
@@ -101,12 +101,12 @@ def test_batches_of_any_size_add_up_to_the_same(outcomes: list[Outcome], size: i
     every = lines(*outcomes)
     for first in range(0, len(every), size):
         batch = every[first : first + size]
-        cut.add(batch, calls=1, metrics_billed=3 * len(batch))
-    assert cut.outcomes == whole.outcomes
+        cut.add(batch, Cost(1, 3 * len(batch)))
+    assert cut.counts == whole.counts
     assert cut.failures == whole.failures
-    assert cut.metrics_billed == whole.metrics_billed == 3 * len(outcomes)
-    assert sum(whole.outcomes.values()) == whole.run.requested
-    assert whole.incomplete == len(whole.failures)
+    assert cut.cost.metrics_billed == whole.cost.metrics_billed == 3 * len(outcomes)
+    assert whole.counts.instances == whole.run.requested
+    assert whole.counts.incomplete == len(whole.failures)
 
 
 def test_a_long_list_of_failures_is_cut_and_says_by_how_many() -> None:
@@ -114,7 +114,7 @@ def test_a_long_list_of_failures_is_cut_and_says_by_how_many() -> None:
     made = new_result(10_000)
     said = "A reason of a length that CloudWatch's messages have. " * 4
     every = [InstanceOutcome(instance_id(n), FAILED, reason=said) for n in range(10_000)]
-    made.add(every, calls=60, metrics_billed=30_000)
+    made.add(every, Cost(60, 30_000))
     result = made.as_dict()
     assert len(result["failures"]) == MAX_FAILURES_LISTED
     assert result["failures_not_listed"] == 10_000 - MAX_FAILURES_LISTED
@@ -133,5 +133,5 @@ def test_the_error_of_a_run_that_is_not_whole_tells_how_much_and_why() -> None:
 
 def test_without_a_reason_there_is_no_first() -> None:
     made = new_result(2)
-    made.add([InstanceOutcome(instance_id(1), FAILED)], calls=0, metrics_billed=0)
+    made.add([InstanceOutcome(instance_id(1), FAILED)], Cost(0, 0))
     assert "First" not in made.summary()

@@ -5,14 +5,15 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_fn.pipeline.model import STATISTICS, Change, InstanceOutcome, Outcome, Reading, Written
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.pipeline.model import Change, InstanceOutcome, Outcome, Reading, Written
 from ingest_fn.pipeline.rows import make_rows, outcomes_of
 from tests.making import NOTHING
 
 ID = "i-0123456789abcdef0"
 stamps = st.integers(450_000, 450_100).map(lambda hour: hour * 3600)
 series = st.dictionaries(stamps, st.floats(0, 1e12), max_size=6)
-readings = st.tuples(*[series for _ in STATISTICS]).map(lambda given: Reading(ID, given))
+readings = st.tuples(*[series for _ in DEFAULT]).map(lambda given: Reading(ID, given))
 
 
 @given(readings)
@@ -45,7 +46,7 @@ def outcome_of(reading: Reading, written: Written) -> InstanceOutcome:
 
 
 def test_the_outcome_of_an_instance() -> None:
-    full = tuple({3600: 1.0, 7200: 2.0} for _ in STATISTICS)
+    full = tuple({3600: 1.0, 7200: 2.0} for _ in DEFAULT)
     written = Written(frozenset({ID}), {ID: Change(inserted=1, updated=0)})
 
     line = outcome_of(Reading(ID, full), written)

@@ -1,4 +1,4 @@
-"""A run as a person sees it: a banner, a line an instance, a closing total."""
+"""A run as a person sees it: a banner, one line per instance, a closing total."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from ingest_fn.ingester import NoObserver
+from ingest_fn.pipeline.ingest import NoObserver
 from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome, zulu
-from ingest_fn.pipeline.result import RunResult
+from ingest_fn.pipeline.result import RunInfo, RunResult
 
 STYLES = {
     Outcome.OK: "green",
@@ -73,40 +73,40 @@ class View:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def started(self, result: RunResult) -> None:
+    def started(self, run: RunInfo) -> None:
         """The banner."""
-        run = result.run
         self._progress.update(self._task, total=run.requested)
         if self._quiet:
             return
         say, window = self._console.print, run.window
-        say("[bold]EC2 utilisation, CloudWatch → Postgres[/]" + ("  (dry run)" * run.dry_run))
+        say("[bold]Hourmeter, CloudWatch → Postgres[/]" + ("  (dry run)" if run.dry_run else ""))
         say(f"  Region     {run.region}")
         say(f"  Instances  {run.requested:,}")
         say(f"  Window     {zulu(window.start)} up to {zulu(window.end)} ({window.hour_count} h)")
         say(f"  API        {API_NAMES[run.api]}\n")
 
-    def batch(self, lines: Sequence[InstanceOutcome]) -> None:
+    def batch(self, outcomes: Sequence[InstanceOutcome]) -> None:
         """A line for each instance."""
-        self._progress.advance(self._task, len(lines))
-        self._empty += [line.instance_id for line in lines if line.outcome is Outcome.EMPTY]
+        self._progress.advance(self._task, len(outcomes))
+        self._empty += [line.instance_id for line in outcomes if line.outcome is Outcome.EMPTY]
         if not self._quiet:
-            for line in lines:
+            for line in outcomes:
                 self._console.print(_line(line))
 
     def closing(self, result: RunResult) -> None:
         """The total, and what to check where something is missing."""
         self._progress.stop()
         say, run = self._console.print, result.run
-        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in result.outcomes.items())
+        counts = result.counts
+        ends = ", ".join(f"{getattr(counts, outcome):,} {outcome}" for outcome in Outcome)
         would = " (would be; a dry run writes nothing)" if run.dry_run else ""
         if not self._quiet:
             say()
-        say(f"[bold]{run.requested:,} instances[/]: {counts}; {result.created:,} new")
+        say(f"[bold]{run.requested:,} instances[/]: {ends}; {counts.created:,} new")
         say(
-            f"[bold]{result.inserted + result.updated + result.unchanged:,} rows[/]: "
-            f"{result.inserted:,} inserted, {result.updated:,} updated, "
-            f"{result.unchanged:,} unchanged{would}"
+            f"[bold]{counts.inserted + counts.updated + counts.unchanged:,} rows[/]: "
+            f"{counts.inserted:,} inserted, {counts.updated:,} updated, "
+            f"{counts.unchanged:,} unchanged{would}"
         )
         if run.api is not Api.SYNTHETIC:
             say(self._cost(result))
@@ -116,8 +116,8 @@ class View:
         dollars = result.estimated_cost_usd
         cost = f"about ${dollars:.4f}" if dollars else "$0: within the month's free requests"
         return (
-            f"[bold]{result.calls:,} calls[/] to {API_NAMES[result.run.api]}, "
-            f"{result.metrics_billed:,} metrics billed, {cost}"
+            f"[bold]{result.cost.calls:,} calls[/] to {API_NAMES[result.run.api]}, "
+            f"{result.cost.metrics_billed:,} metrics billed, {cost}"
         )
 
     def _advise(self, region: str) -> None:

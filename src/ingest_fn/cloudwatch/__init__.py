@@ -1,4 +1,4 @@
-"""CloudWatch's two reading APIs behind one method: ``fetch(instance_ids, window) -> Fetched``."""
+"""CloudWatch's two reading APIs behind one method: ``fetch(batch) -> Fetched``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.model import Api
 
 if TYPE_CHECKING:
-    from ingest_fn.pipeline.ingest import CloudWatch
+    from ingest_fn.pipeline.ingest import MetricReader
 
 
-def reader(api: Api, client: Any, pace: Pace) -> CloudWatch:
+def reader(api: Api, client: Any, pace: Pace) -> MetricReader:
     """The reader for ``api``; only the chosen one is imported. ``pace`` counts datapoints."""
     if api is Api.METRIC_DATA:
         from ingest_fn.cloudwatch.metric_data import MetricData

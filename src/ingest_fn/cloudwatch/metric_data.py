@@ -6,7 +6,8 @@ Source of the rules: the GetMetricData and MetricDataResult pages of the CloudWa
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -18,16 +19,9 @@ from ingest_fn.aws.clients import AWS_ERRORS, error_code, translate
 from ingest_fn.cloudwatch.reading import hour_of, make_reading
 from ingest_fn.cloudwatch.wire import GetMetricData
 from ingest_fn.errors import ConfigurationError
+from ingest_fn.pipeline.catalogue import Statistics, metrics_of
 from ingest_fn.pipeline.flow import Pace
-from ingest_fn.pipeline.model import (
-    HOUR_SECONDS,
-    METRICS,
-    STATISTICS,
-    Fetched,
-    Reading,
-    Series,
-    Window,
-)
+from ingest_fn.pipeline.model import HOUR_SECONDS, Batch, Cost, Fetched, Reading, Series
 
 _ACTION = "cloudwatch:GetMetricData"
 _SPLITTABLE = {
@@ -51,36 +45,36 @@ class MetricData:
         self._call = GetMetricData(client)
         self._pace = pace
 
-    def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
+    def fetch(self, batch: Batch) -> Fetched:
         """A reading of every instance. Raises AccessDeniedError; all else is in ``unread``."""
-        answers = _Answers(instance_ids, window)
+        answers = _Answers(batch)
         error = self._read_pages(answers)
         if error is None:
             return answers.fetched()
-        if not answers.calls and len(instance_ids) > 1 and _splittable(error):
-            middle = len(instance_ids) // 2
-            halves = [
-                self.fetch(ids, window) for ids in (instance_ids[:middle], instance_ids[middle:])
-            ]
-            return Fetched(
-                [reading for half in halves for reading in half.readings],
-                1 + sum(half.calls for half in halves),
-                sum(half.metrics_billed for half in halves),
-            )
+        if not answers.calls and len(batch.instance_ids) > 1 and _splittable(error):
+            return self._fetch_halves(batch)
         reason = translate(error, _ACTION)
         if isinstance(reason, ConfigurationError):
             raise reason from error
         answers.broke_off = reason.message
         return answers.fetched()
 
+    def _fetch_halves(self, batch: Batch) -> Fetched:
+        middle = len(batch.instance_ids) // 2
+        first, second = (
+            self.fetch(replace(batch, instance_ids=ids))
+            for ids in (batch.instance_ids[:middle], batch.instance_ids[middle:])
+        )
+        readings = [*first.readings, *second.readings]
+        return Fetched(readings, Cost(calls=1) + first.cost + second.cost)
+
     def _read_pages(self, answers: _Answers) -> Exception | None:
         """Ask until no NextToken is left; the error, where the reading broke off."""
         token = None
-        points = len(answers.instance_ids) * len(STATISTICS) * answers.window.hour_count
         while True:
-            self._pace.wait(points)
+            self._pace.wait(answers.batch.datapoints)
             try:
-                page = self._call(_body(answers.instance_ids, answers.window, token))
+                page = self._call(_body(answers.batch, token))
                 answers.add(page)
             except AWS_ERRORS as error:
                 return error
@@ -92,32 +86,35 @@ class MetricData:
 
 
 class _Answers:
-    """What one batch's pages have said so far: merged by Id, since a page may split one."""
+    """What the pages of one batch have said so far: merged by Id, since a page may split one."""
 
-    def __init__(self, instance_ids: Sequence[str], window: Window) -> None:
-        self.instance_ids = instance_ids
-        self.window = window
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
         self.calls = 0
         self.broke_off: str | None = None
-        self._series: list[list[Series]] = [[{} for _ in STATISTICS] for _ in instance_ids]
+        instances, statistics = len(batch.instance_ids), len(batch.statistics)
+        self._slots = _slots(instances, statistics)
+        self._series: list[list[Series]] = [
+            [{} for _ in range(statistics)] for _ in range(instances)
+        ]
         # Instances whose hours are still to be checked: of the others, all are in the window.
         self._irregular: set[int] = set()
-        self._unread = dict.fromkeys(_slots(len(instance_ids)), "CloudWatch sent no result")
+        self._unread = dict.fromkeys(self._slots, "CloudWatch sent no result")
 
-    def add(self, page: dict[str, Any]) -> None:
+    def add(self, page: Mapping[str, Any]) -> None:
         """Merge one page. The last StatusCode of an Id holds: Complete may follow PartialData."""
         self.calls += 1
-        slots, whole = _slots(len(self.instance_ids)), list(self.window.hours)
+        whole = list(self.batch.window.hours)
         for message in page.get("Messages", ()):
             self.broke_off = _said(message)
         for result in page["MetricDataResults"]:
             id_ = result["Id"]
-            position, statistic = slots[id_]
-            stamps, values, kept = result["Timestamps"], result["Values"], self._series[position]
-            if stamps == whole and len(values) == len(whole):
+            position, statistic = self._slots[id_]
+            hours, values, kept = result["Timestamps"], result["Values"], self._series[position]
+            if hours == whole and len(values) == len(whole):
                 kept[statistic] = dict(zip(whole, values, strict=False))
-            elif stamps or values:
-                kept[statistic].update(zip(map(hour_of, stamps), values, strict=True))
+            elif hours or values:
+                kept[statistic].update(zip(map(hour_of, hours), values, strict=True))
                 self._irregular.add(position)
             status = result.get("StatusCode", "Complete")
             if status == "Complete":
@@ -128,29 +125,28 @@ class _Answers:
 
     def fetched(self) -> Fetched:
         """The readings as they stand."""
-        slots = _slots(len(self.instance_ids))
-        reasons: dict[int, str] = {}
+        batch, reasons = self.batch, dict[int, str]()
         for id_, reason in self._unread.items():
-            position, statistic = slots[id_]
-            what = STATISTICS[statistic]
+            position, statistic = self._slots[id_]
+            what = batch.statistics[statistic]
             reasons.setdefault(position, f"{what.metric} {what.statistic}: {reason}.")
         if self.broke_off is not None:
-            reasons = dict.fromkeys(range(len(self.instance_ids)), self.broke_off)
+            reasons = dict.fromkeys(range(len(batch.instance_ids)), self.broke_off)
+        billed = len(metrics_of(batch.statistics)) * len(batch.instance_ids)
         return Fetched(
             [
-                make_reading(id_, tuple(series), self.window, reasons.get(position))
+                make_reading(id_, tuple(series), batch.window, reasons.get(position))
                 if position in self._irregular
                 else Reading(id_, tuple(series), reasons.get(position))
                 for position, (id_, series) in enumerate(
-                    zip(self.instance_ids, self._series, strict=True)
+                    zip(batch.instance_ids, self._series, strict=True)
                 )
             ],
-            calls=max(1, self.calls),
-            metrics_billed=len(METRICS) * len(self.instance_ids) if self.calls else 0,
+            Cost(max(1, self.calls), billed if self.calls else 0),
         )
 
 
-def _said(message: dict[str, str]) -> str:
+def _said(message: Mapping[str, str]) -> str:
     return f"{message.get('Code', '')}: {message.get('Value', '')}".strip(": ")
 
 
@@ -162,30 +158,35 @@ def _splittable(error: Exception) -> bool:
 
 
 @cache
-def _slots(count: int) -> dict[str, tuple[int, int]]:
-    """Query Id to (position of the instance in its batch, position in STATISTICS)."""
-    return {f"i{p}s{s}": (p, s) for p in range(count) for s in range(len(STATISTICS))}
+def _slots(instances: int, statistics: int) -> dict[str, tuple[int, int]]:
+    """Query Id to (position of the instance in its batch, position of the statistic)."""
+    return {f"i{p}s{s}": (p, s) for p in range(instances) for s in range(statistics)}
 
 
-def _body(instance_ids: Sequence[str], window: Window, token: str | None) -> bytes:
-    """The call's JSON. A metric's statistics stand side by side and so are billed once."""
+def _body(batch: Batch, token: str | None) -> bytes:
+    """The JSON of the call. A metric's statistics follow each other, so they are billed once."""
+    heads = _query_heads(batch.statistics)
     queries = ",".join(
         f'{{"Id":"i{p}s{s}",{head}{id_}{_QUERY_TAIL}'
-        for p, id_ in enumerate(instance_ids)
-        for s, head in enumerate(_QUERY_HEADS)
+        for p, id_ in enumerate(batch.instance_ids)
+        for s, head in enumerate(heads)
     )
     paging = f',"NextToken":{json.dumps(token)}' if token else ""
-    stamps = window.hours
+    hours = batch.window.hours
     return (
-        f'{{"MetricDataQueries":[{queries}],"StartTime":{stamps.start},"EndTime":{stamps.stop},'
+        f'{{"MetricDataQueries":[{queries}],"StartTime":{hours.start},"EndTime":{hours.stop},'
         f'"ScanBy":"TimestampAscending"{paging}}}'
     ).encode()
 
 
-_QUERY_HEADS = tuple(
-    f'"MetricStat":{{"Period":{HOUR_SECONDS},"Stat":"{s.statistic}","Metric":{{'
-    f'"Namespace":"{s.namespace}","MetricName":"{s.metric}",'
-    f'"Dimensions":[{{"Name":"InstanceId","Value":"'
-    for s in STATISTICS
-)
+@cache
+def _query_heads(statistics: Statistics) -> tuple[str, ...]:
+    return tuple(
+        f'"MetricStat":{{"Period":{HOUR_SECONDS},"Stat":"{s.statistic}","Metric":{{'
+        f'"Namespace":"{s.namespace}","MetricName":"{s.metric}",'
+        f'"Dimensions":[{{"Name":"InstanceId","Value":"'
+        for s in statistics
+    )
+
+
 _QUERY_TAIL = '"}]}}}'

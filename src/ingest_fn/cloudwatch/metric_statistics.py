@@ -1,4 +1,4 @@
-"""GetMetricStatistics: one call a metric and instance, the first million a month free.
+"""GetMetricStatistics: one call per metric and instance, the first million a month free.
 
 Source of the rules: the GetMetricStatistics page of the CloudWatch API reference.
 """
@@ -9,18 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ingest_fn.aws.clients import AWS_ERRORS, translate
-from ingest_fn.cloudwatch.reading import hour_of, in_slices, make_reading
+from ingest_fn.cloudwatch.reading import hour_of, in_pieces, make_reading
 from ingest_fn.errors import AwsError
-from ingest_fn.pipeline.model import (
-    HOUR_SECONDS,
-    METRICS,
-    STATISTICS,
-    Fetched,
-    Reading,
-    Series,
-    Window,
-    utc,
-)
+from ingest_fn.pipeline.catalogue import metrics_of
+from ingest_fn.pipeline.model import HOUR_SECONDS, Batch, Cost, Fetched, Reading, Series, utc
 from ingest_fn.pipeline.plan import MAX_STATISTICS_POINTS
 
 _ACTION = "cloudwatch:GetMetricStatistics"
@@ -32,31 +24,27 @@ class MetricStatistics:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
+    def fetch(self, batch: Batch) -> Fetched:
         """A reading of every instance. Raises AccessDeniedError; all else is in ``unread``."""
-        slices = in_slices(window, MAX_STATISTICS_POINTS)
-        readings = [self._read(id_, window, slices) for id_ in instance_ids]
-        calls = len(readings) * len(METRICS) * len(slices)
-        return Fetched(readings, calls=calls, metrics_billed=calls)
+        pieces = in_pieces(batch.window, MAX_STATISTICS_POINTS)
+        readings = [self._read(id_, batch, pieces) for id_ in batch.instance_ids]
+        calls = len(readings) * len(metrics_of(batch.statistics)) * len(pieces)
+        return Fetched(readings, Cost(calls, calls))
 
-    def _read(self, instance_id: str, window: Window, slices: Sequence[range]) -> Reading:
-        series: dict[str, Series] = {s.column: {} for s in STATISTICS}
+    def _read(self, instance_id: str, batch: Batch, pieces: Sequence[range]) -> Reading:
+        series: dict[str, Series] = {s.column: {} for s in batch.statistics}
         unread = None
-        for namespace, metric in METRICS:
-            wanted = {
-                s.statistic: series[s.column]
-                for s in STATISTICS
-                if (s.namespace, s.metric) == (namespace, metric)
-            }
+        for (namespace, metric), statistics in metrics_of(batch.statistics).items():
+            wanted = {s.statistic: series[s.column] for s in statistics}
             try:
-                for point in self._points(instance_id, namespace, metric, list(wanted), slices):
+                for point in self._points(instance_id, namespace, metric, list(wanted), pieces):
                     hour = hour_of(point["Timestamp"])
                     for statistic, kept in wanted.items():
                         if statistic in point:
                             kept[hour] = point[statistic]
             except AwsError as error:
                 unread = error.message
-        return make_reading(instance_id, tuple(series.values()), window, unread)
+        return make_reading(instance_id, tuple(series.values()), batch.window, unread)
 
     def _points(
         self,
@@ -64,9 +52,9 @@ class MetricStatistics:
         namespace: str,
         metric: str,
         statistics: list[str],
-        slices: Sequence[range],
+        pieces: Sequence[range],
     ) -> Iterator[dict[str, Any]]:
-        for hours in slices:
+        for hours in pieces:
             try:
                 answer = self._client.get_metric_statistics(
                     Namespace=namespace,

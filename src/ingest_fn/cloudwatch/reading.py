@@ -9,9 +9,9 @@ from functools import lru_cache
 from ingest_fn.pipeline.model import HOUR_SECONDS, Reading, Series, Window, utc, zulu
 
 
-def hour_of(moment: datetime | float) -> int:
+def hour_of(time: datetime | float) -> int:
     """The epoch second of a timestamp as it came: a JSON number, or botocore's datetime."""
-    return int(moment.timestamp()) if isinstance(moment, datetime) else int(moment)
+    return int(time.timestamp()) if isinstance(time, datetime) else int(time)
 
 
 def make_reading(
@@ -36,10 +36,10 @@ def _hours(window: Window) -> frozenset[int]:
     return frozenset(window.hours)
 
 
-def in_slices(window: Window, hours: int) -> list[range]:
+def in_pieces(window: Window, hours: int) -> list[range]:
     """The window as (start, end) epoch ranges of at most ``hours`` hours."""
-    stamps, step = window.hours, hours * HOUR_SECONDS
+    whole, step = window.hours, hours * HOUR_SECONDS
     return [
-        range(start, min(start + step, stamps.stop))
-        for start in range(stamps.start, stamps.stop, step)
+        range(start, min(start + step, whole.stop))
+        for start in range(whole.start, whole.stop, step)
     ]

@@ -61,9 +61,9 @@ def _receive(
 def _as_expected(answer: Any) -> bool:
     try:
         return all(
-            isinstance(stamp, int | float)
+            isinstance(hour, int | float)
             for result in answer["MetricDataResults"]
-            for stamp in result["Timestamps"][:1]
+            for hour in result["Timestamps"][:1]
         )
     except (KeyError, TypeError):
         return False

@@ -11,21 +11,16 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from ingest_fn import settings
-from ingest_fn.aws.accounts import Accounts
-from ingest_fn.aws.clients import Clients
 from ingest_fn.discovery.resolve import target_ids
 from ingest_fn.errors import ConfigurationError, EventError, IncompleteRunError, IngestError
 from ingest_fn.fan_out.parts import Planned, cut, largest_part, with_quota
-from ingest_fn.fan_out.summary import Summary
+from ingest_fn.fan_out.summary import FanOutResult
 from ingest_fn.fan_out.targets import read_targets
 from ingest_fn.pipeline.model import Api, Window, zulu
 from ingest_fn.pipeline.result import RunInfo
-from ingest_fn.postgres.connections import Connections
-from ingest_fn.postgres.login import login_for
-from ingest_fn.postgres.store import PostgresStore
 from ingest_fn.request.event import parse_event
 from ingest_fn.request.target import Target
-from ingest_fn.settings import Settings
+from ingest_fn.wiring import Parts
 
 MAX_PLAN_BYTES = 250_000
 """A state of Step Functions holds 256 KiB, what its Lambda integration adds included."""
@@ -40,14 +35,9 @@ class FanOut:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         """Read the settings of ``env``; nothing is contacted. Raises ConfigurationError."""
-        self._settings = Settings.from_env(env)
+        self._parts = Parts(env)
+        self._settings, self._ledger = self._parts.settings, self._parts.ledger
         self._limits = settings.fan_out(env)
-        self._home = Clients(self._settings.region, self._settings.calls_in_flight)
-        self._accounts = Accounts(self._home)
-        self._connections = Connections(login_for(self._settings.database, self._settings.region))
-        self._ledger = PostgresStore(
-            self._connections, self._settings.region, self._settings.retention_months
-        )
 
     def plan(self, event: object, *, execution: str, started_at: str, home: str) -> dict[str, Any]:
         """The parts that the map is to run, and a line in the ledger for the whole.
@@ -69,8 +59,10 @@ class FanOut:
                 "A fan-out takes no instance_ids, target or part_of.",
                 "Its targets are those of the SSM parameter that TARGETS_PARAMETER names.",
             )
-        targets = read_targets(self._home.make("ssm"), self._limits.targets_parameter, home=home)
-        parts, unresolved = self._parts(targets, request.window)
+        targets = read_targets(
+            self._parts.home.make("ssm"), self._limits.targets_parameter, home=home
+        )
+        parts, unresolved = self._planned(targets, request.window)
         plan = {
             "run_id": str(uuid5(NAMESPACE_URL, execution)),
             "trigger": request.trigger,
@@ -90,15 +82,16 @@ class FanOut:
                 "tag, or divide the targets among several state machines.",
             )
         if not request.dry_run:
-            self._ledger.begin(self._report(plan, sum(part.expected or 0 for part in parts)))
+            requested = sum(part.expected or 0 for part in parts)
+            self._ledger.begin(self._new_result(plan, requested).run)
         return plan
 
-    def summarise(self, plan: Mapping[str, Any]) -> Summary:
+    def summarise(self, plan: Mapping[str, Any]) -> FanOutResult:
         """Close the line of the whole from those of its parts, as ``plan`` expects them.
 
         Raises IncompleteRunError, after that, where a part is not whole or was never seen.
         """
-        result = self._report(plan, 0)
+        result = self._new_result(plan, 0)
         seen = self._ledger.parts(plan["run_id"])
         for number, planned in enumerate(plan["parts"]):
             result.count(number, planned, seen.get(number))
@@ -107,7 +100,7 @@ class FanOut:
             raise IncompleteRunError(result)
         return result
 
-    def _parts(
+    def _planned(
         self, targets: Sequence[Target], window: Window
     ) -> tuple[list[Planned], list[dict[str, str]]]:
         """The parts of all targets, and the targets whose instances could not be listed."""
@@ -118,7 +111,7 @@ class FanOut:
 
         def parts_of(target: Target) -> list[Planned]:
             try:
-                return cut(target, target_ids(target, self._accounts.clients(target)), most)
+                return cut(target, target_ids(target, self._parts.accounts.clients(target)), most)
             except IngestError as error:
                 unresolved.append(
                     {
@@ -133,7 +126,7 @@ class FanOut:
             parts = [part for found in pool.map(parts_of, targets) for part in found]
         return with_quota(parts, at_once=limits.max_parts_at_once), unresolved
 
-    def _report(self, plan: Mapping[str, Any], requested: int) -> Summary:
+    def _new_result(self, plan: Mapping[str, Any], requested: int) -> FanOutResult:
         start, end = (datetime.fromisoformat(plan[side]) for side in ("start", "end"))
         run = RunInfo(
             run_id=plan["run_id"],
@@ -144,8 +137,8 @@ class FanOut:
             api=self._settings.api or Api.METRIC_DATA,
             requested=requested,
         )
-        return Summary(run, self._settings.runs_a_month)
+        return FanOutResult(run, self._settings.runs_a_month)
 
     def close(self) -> None:
         """Close the database connections."""
-        self._connections.close()
+        self._parts.close()

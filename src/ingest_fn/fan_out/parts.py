@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ingest_fn.pipeline.model import STATISTICS, Window
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.pipeline.model import Window
 from ingest_fn.pipeline.plan import DATAPOINTS_A_SECOND, QUOTA_SHARE
 from ingest_fn.request.target import Slice, Target
 
@@ -37,7 +38,7 @@ def largest_part(window: Window, *, most: int, at_once: int) -> int:
 
     The parts of one account and Region share its quota, ``at_once`` of them at a time.
     """
-    points = len(STATISTICS) * window.hour_count
+    points = len(DEFAULT) * window.hour_count
     by_quota = SECONDS_A_PART * DATAPOINTS_A_SECOND * QUOTA_SHARE / at_once / points
     return max(1, min(most, int(by_quota)))
 

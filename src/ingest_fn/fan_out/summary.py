@@ -1,4 +1,4 @@
-"""The report on a whole fan-out, added up from what the ledger says of its parts."""
+"""The result of a whole fan-out, added up from what the ledger says of its parts."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ingest_fn.pipeline.model import Outcome
-from ingest_fn.pipeline.result import MAX_FAILURES_LISTED, RunResult
+from ingest_fn.pipeline.model import Cost, Outcome
+from ingest_fn.pipeline.result import MAX_FAILURES_LISTED, Counts, RunResult
 
 NEVER_SEEN = "It never began: no run of it is in ingest_runs."
 KILLED = "It began and did not end: its time or memory was up."
 _NAMED = 3
 """How many parts the error names; all are in the ledger."""
 
-
-_SUMS = ("created", "inserted", "updated", "unchanged", "calls", "metrics_billed")
+_WRITTEN = ("created", "inserted", "updated", "unchanged")
 
 
 @dataclass(slots=True)
-class Summary(RunResult):
+class FanOutResult(RunResult):
     """A result whose failures are parts: accounts and Regions, where a run's are instances."""
 
     parts: dict[str, int] = field(
@@ -32,14 +31,13 @@ class Summary(RunResult):
     ) -> None:
         """Add part ``number``: as it was ``planned``, and as the ledger has it if it ever began."""
         reason, counts = _judged(planned["expected"] or 0, seen)
-        for outcome, instances in counts.items():
-            self.outcomes[outcome] += instances
-        self.run = replace(self.run, requested=sum(self.outcomes.values()))
         status = "failed"
         if seen is not None:
-            for name in _SUMS:
-                setattr(self, name, getattr(self, name) + seen[name])
+            counts += Counts(**{name: seen[name] for name in _WRITTEN})
+            self.cost += Cost(seen["calls"], seen["metrics_billed"])
             status = "failed" if seen["status"] == "running" else seen["status"]
+        self.counts += counts
+        self.run = replace(self.run, requested=self.counts.instances)
         self.parts["planned"] += 1
         self.parts[status] += 1
         if status != "ok":
@@ -63,8 +61,8 @@ class Summary(RunResult):
     def summary(self) -> str:
         """One sentence on a fan-out that is not whole, with the first parts and their reasons."""
         named = " ".join(
-            f"{line['account_id']} {line['region']}: {line['reason']}"
-            for line in self.not_whole[:_NAMED]
+            f"{part['account_id']} {part['region']}: {part['reason']}"
+            for part in self.not_whole[:_NAMED]
         )
         return (
             f"{len(self.not_whole)} of {self.parts['planned']} parts were not wholly read and "
@@ -81,14 +79,12 @@ class Summary(RunResult):
         }
 
 
-def _judged(
-    expected: int, seen: Mapping[str, Any] | None
-) -> tuple[str | None, Mapping[Outcome, int]]:
+def _judged(expected: int, seen: Mapping[str, Any] | None) -> tuple[str | None, Counts]:
     """Why a part is not whole (None: it is) and its instances by outcome."""
     if seen is None:
-        return NEVER_SEEN, {Outcome.FAILED: expected}
+        return NEVER_SEEN, Counts(failed=expected)
     if seen["status"] == "running":
-        return KILLED, {Outcome.FAILED: seen["requested"]}
+        return KILLED, Counts(failed=seen["requested"])
     if seen["status"] == "failed" and not seen["requested"]:
-        return seen["reason"], {Outcome.FAILED: expected}
-    return seen["reason"], {outcome: seen[outcome.value] for outcome in Outcome}
+        return seen["reason"], Counts(failed=expected)
+    return seen["reason"], Counts(**{outcome.value: seen[outcome.value] for outcome in Outcome})

@@ -18,9 +18,18 @@ from ingest_fn.errors import (
     StoreUnreachableError,
 )
 from ingest_fn.pipeline.flow import in_flight
-from ingest_fn.pipeline.model import Fetched, InstanceOutcome, Outcome, Rows, Window, Written
+from ingest_fn.pipeline.model import (
+    NOTHING_ASKED,
+    Batch,
+    Cost,
+    Fetched,
+    InstanceOutcome,
+    Outcome,
+    Rows,
+    Written,
+)
 from ingest_fn.pipeline.plan import Plan
-from ingest_fn.pipeline.result import RunResult
+from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.pipeline.rows import make_rows, outcomes_of
 
 HOPELESS = (ConfigurationError, StoreUnreachableError)
@@ -29,18 +38,15 @@ HOPELESS = (ConfigurationError, StoreUnreachableError)
 OUT_OF_TIME = IngestError("The run's time was up before this instance was read and stored.")
 
 
-class CloudWatch(Protocol):
+class MetricReader(Protocol):
     """Reads one batch. Raises AwsError, AccessDeniedError."""
 
-    def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
-        """Every instance's reading, in any order, none missing."""
+    def fetch(self, batch: Batch) -> Fetched:
+        """The reading of every instance of ``batch``, in any order, none missing."""
 
 
-class Store(Protocol):
-    """Keeps rows and the ledger. Raises StoreError, StoreUnreachableError, SchemaError."""
-
-    def begin(self, result: RunResult) -> None:
-        """Open the run's line in the ledger; shows that the database is there and up to date."""
+class MetricSink(Protocol):
+    """Keeps rows. Raises StoreError, StoreUnreachableError, SchemaError."""
 
     def write(self, rows: Rows) -> Written:
         """Store one batch in one transaction."""
@@ -48,27 +54,45 @@ class Store(Protocol):
     def preview(self, rows: Rows) -> Written:
         """What ``write`` would do, writing nothing."""
 
+
+class Ledger(Protocol):
+    """Keeps one row per run. Raises StoreError, StoreUnreachableError, SchemaError."""
+
+    def begin(self, run: RunInfo) -> None:
+        """Open the run's row; shows that the database is there and up to date."""
+
     def finish(self, result: RunResult) -> float | None:
-        """Close the run's line in the ledger; the age of the newest stored hour, in seconds."""
+        """Close the run's row; the age of the newest stored hour, in seconds."""
 
 
 class Observer(Protocol):
     """Hears of the run as it goes: a progress bar, a table, nothing at all."""
 
-    def started(self, result: RunResult) -> None:
+    def started(self, run: RunInfo) -> None:
         """The request is good and the ids are known; nothing has been read yet."""
 
-    def batch(self, lines: Sequence[InstanceOutcome]) -> None:
-        """One batch is done; one line an instance."""
+    def batch(self, outcomes: Sequence[InstanceOutcome]) -> None:
+        """One batch is done; one outcome per instance."""
+
+
+class NoObserver:
+    """An observer that keeps quiet."""
+
+    def started(self, run: RunInfo) -> None:
+        """Say nothing."""
+
+    def batch(self, outcomes: Sequence[InstanceOutcome]) -> None:
+        """Say nothing."""
 
 
 def run(
     result: RunResult,
     plan: Plan,
-    cloudwatch: CloudWatch,
-    store: Store,
-    observer: Observer,
+    reader: MetricReader,
+    sink: MetricSink,
+    ledger: Ledger,
     *,
+    observer: Observer,
     workers: int,
     time_left: Callable[[], float],
 ) -> RunResult:
@@ -80,12 +104,12 @@ def run(
     """
     dry_run = result.run.dry_run
     if not dry_run:
-        store.begin(result)
-    observer.started(result)
+        ledger.begin(result.run)
+    observer.started(result.run)
     stopped: IngestError | None = None
     hopeless, over = Event(), Event()
-    worker = _Worker(result.run.window, cloudwatch, store.preview if dry_run else store.write, over)
-    for ids, done in in_flight(
+    worker = _Worker(reader, sink.preview if dry_run else sink.write, over)
+    for batch, done in in_flight(
         worker.ingest,
         plan.batches(),
         workers=workers,
@@ -94,58 +118,57 @@ def run(
     ):
         if done is None:
             over.set()
-        batch = done or _lost(ids, stopped or OUT_OF_TIME)
-        if batch.hopeless is not None:
-            stopped = stopped or batch.hopeless
+        ended = done or _lost(batch, stopped or OUT_OF_TIME)
+        if ended.hopeless is not None:
+            stopped = stopped or ended.hopeless
             hopeless.set()
-        result.add(batch.lines, calls=batch.calls, metrics_billed=batch.metrics_billed)
-        observer.batch(batch.lines)
+        result.add(ended.outcomes, ended.cost)
+        observer.batch(ended.outcomes)
     result.error = str(stopped) if stopped else None
     if not dry_run and not isinstance(stopped, StoreUnreachableError):
-        result.newest_hour_age = store.finish(result)
+        result.newest_hour_age = ledger.finish(result)
     if stopped is not None and not result.stored_any:
         raise stopped
-    if result.incomplete:
+    if result.counts.incomplete:
         raise IncompleteRunError(result)
     return result
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """One batch, done: its lines, what it cost, and why the run cannot go on, if so."""
+class _Ended:
+    """One batch, done: its outcomes, its cost, and why the run cannot go on, if it cannot."""
 
-    lines: Sequence[InstanceOutcome]
-    calls: int = 0
-    metrics_billed: int = 0
+    outcomes: Sequence[InstanceOutcome]
+    cost: Cost = NOTHING_ASKED
     hopeless: IngestError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
-    """Takes batches from CloudWatch to the store, each in a thread of its own."""
+    """Carries batches from CloudWatch to the store, each in a thread of its own."""
 
-    window: Window
-    cloudwatch: CloudWatch
+    reader: MetricReader
     keep: Callable[[Rows], Written]
     over: Event
 
-    def ingest(self, ids: Sequence[str]) -> _Batch:
+    def ingest(self, batch: Batch) -> _Ended:
         """One batch, whole. Its failure is its own: the neighbours go on."""
         try:
-            fetched = self.cloudwatch.fetch(ids, self.window)
+            fetched = self.reader.fetch(batch)
         except IngestError as error:
-            return _lost(ids, error)
-        cost = fetched.calls, fetched.metrics_billed
+            return _lost(batch, error)
         if self.over.is_set():
-            return _lost(ids, OUT_OF_TIME, *cost)
+            return _lost(batch, OUT_OF_TIME, fetched.cost)
         try:
-            rows = make_rows(fetched.readings)
+            rows = make_rows(fetched.readings, batch.statistics)
             written = self.keep(rows)
         except IngestError as error:
-            return _lost(ids, error, *cost)
-        return _Batch(list(outcomes_of(fetched.readings, rows, written)), *cost)
+            return _lost(batch, error, fetched.cost)
+        return _Ended(list(outcomes_of(fetched.readings, rows, written)), fetched.cost)
 
 
-def _lost(ids: Sequence[str], error: IngestError, calls: int = 0, billed: int = 0) -> _Batch:
-    lines = [InstanceOutcome(id_, Outcome.FAILED, reason=error.message) for id_ in ids]
-    return _Batch(lines, calls, billed, error if isinstance(error, HOPELESS) else None)
+def _lost(batch: Batch, error: IngestError, cost: Cost | None = None) -> _Ended:
+    outcomes = [
+        InstanceOutcome(id_, Outcome.FAILED, reason=error.message) for id_ in batch.instance_ids
+    ]
+    return _Ended(outcomes, cost or NOTHING_ASKED, error if isinstance(error, HOPELESS) else None)

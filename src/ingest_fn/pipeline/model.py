@@ -11,34 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
+
 HOUR = timedelta(hours=1)
 HOUR_SECONDS = 3600
 
 Series = dict[int, float]
 """One statistic of one instance: start of the hour (epoch seconds) to value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """One CloudWatch statistic and the column of ``metrics`` that keeps it."""
-
-    column: str
-    metric: str
-    statistic: str
-    namespace: str = "AWS/EC2"
-
-
-STATISTICS = (
-    Statistic("cpu_utilization", "CPUUtilization", "Average"),
-    Statistic("cpu_utilization_max", "CPUUtilization", "Maximum"),
-    Statistic("sample_count", "CPUUtilization", "SampleCount"),
-    Statistic("network_in", "NetworkIn", "Sum"),
-    Statistic("network_out", "NetworkOut", "Sum"),
-)
-"""A metric's statistics stand side by side: CloudWatch bills them once if asked in one call."""
-
-METRICS = tuple(dict.fromkeys((s.namespace, s.metric) for s in STATISTICS))
-"""The metrics that CloudWatch bills for, each (namespace, name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +52,22 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Instances to read together: all of them over ``window``, each with all ``statistics``."""
+
+    instance_ids: Sequence[str]
+    window: Window
+    statistics: Statistics = DEFAULT
+
+    @property
+    def datapoints(self) -> int:
+        """How many values CloudWatch may return, which is what its quota counts."""
+        return len(self.instance_ids) * len(self.statistics) * self.window.hour_count
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What CloudWatch said of one instance: a series for each of ``STATISTICS``, in that order.
+    """What CloudWatch said of one instance: a series for each statistic of its batch, in order.
 
     ``unread`` is the reason why something could not be read; None where all of it was.
     """
@@ -90,12 +83,25 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What CloudWatch was asked for, failed attempts included. Costs add up."""
+
+    calls: int = 0
+    metrics_billed: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.calls + other.calls, self.metrics_billed + other.metrics_billed)
+
+
+NOTHING_ASKED = Cost()
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """One batch's readings, with what CloudWatch was asked for them."""
 
     readings: Sequence[Reading]
-    calls: int
-    metrics_billed: int
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ class Rows:
 
     ``instance_ids`` are all instances that were read, sorted, whether they have rows or not.
     Their rows follow each other in that order, ``counts`` says how many each has. ``hour`` holds
-    epoch seconds, ``values`` one list for each of ``STATISTICS`` with NaN where CloudWatch had
+    epoch seconds, ``values`` one list for each of ``statistics`` with NaN where CloudWatch had
     nothing.
     """
 
@@ -112,6 +118,7 @@ class Rows:
     counts: Sequence[int]
     hour: Sequence[int]
     values: Sequence[Sequence[float]]
+    statistics: Statistics = DEFAULT
 
     def __len__(self) -> int:
         return len(self.hour)
@@ -119,7 +126,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How many of one instance's rows were inserted and updated; the rest stood already."""
+    """How many rows of one instance were inserted and updated; the others were there already."""
 
     inserted: int
     updated: int
@@ -152,7 +159,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InstanceOutcome:
-    """One instance's line in the story: its datapoints and what became of them."""
+    """What happened to one instance: its datapoints and what became of them."""
 
     instance_id: str
     outcome: Outcome
@@ -169,6 +176,6 @@ def utc(epoch_seconds: float) -> datetime:
     return datetime.fromtimestamp(epoch_seconds, UTC)
 
 
-def zulu(moment: datetime) -> str:
+def zulu(time: datetime) -> str:
     """A UTC time as AWS writes it, to the second: ``2026-11-23T10:00:00Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

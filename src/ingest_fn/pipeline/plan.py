@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ingest_fn.pipeline.model import STATISTICS, Api, Window
+from ingest_fn.pipeline.catalogue import DEFAULT, Statistics, metrics_of
+from ingest_fn.pipeline.model import Api, Batch, Window
 from ingest_fn.pipeline.pricing import cheaper_api
 
 MAX_QUERIES = 500
@@ -22,7 +23,7 @@ RECENT = timedelta(hours=3)
 what the queries could return (CloudWatch service quotas)."""
 
 QUOTA_SHARE = 0.9
-"""Of the quota, what a run takes for itself: dashboards and other readers need some too."""
+"""The part of the quota that a run uses. Dashboards and other readers need some too."""
 
 _STATISTICS_BATCH = 8
 
@@ -32,14 +33,17 @@ class Plan:
     """The API to ask, the instances of each batch, and how fast GetMetricData may be asked."""
 
     api: Api
+    window: Window
     instance_ids: Sequence[str]
     batch_size: int
     datapoints_a_second: float = DATAPOINTS_A_SECOND * QUOTA_SHARE
+    statistics: Statistics = DEFAULT
 
-    def batches(self) -> Iterator[Sequence[str]]:
-        """The instance ids, ``batch_size`` at a time."""
+    def batches(self) -> Iterator[Batch]:
+        """The instances, ``batch_size`` at a time."""
         for first in range(0, len(self.instance_ids), self.batch_size):
-            yield self.instance_ids[first : first + self.batch_size]
+            ids = self.instance_ids[first : first + self.batch_size]
+            yield Batch(ids, self.window, self.statistics)
 
 
 def make_plan(
@@ -51,24 +55,27 @@ def make_plan(
     workers: int,
     now: datetime,
     datapoints_a_second: int | None = None,
+    statistics: Statistics = DEFAULT,
 ) -> Plan:
-    """Read ``instance_ids`` over ``window`` at ``now``.
+    """Read ``statistics`` of ``instance_ids`` over ``window`` at ``now``.
 
-    ``api`` None takes the cheaper one, ``datapoints_a_second`` None what every account may use.
+    ``api`` None means the cheaper one, ``datapoints_a_second`` None what every account may use.
 
-    A long window takes fewer instances a call rather than more calls: GetMetricData bills by
+    A long window means fewer instances per call rather than more calls: GetMetricData bills by
     metric requested, however many hours it covers.
     """
     if api is None:
-        slices = -(-window.hour_count // MAX_STATISTICS_POINTS)
-        api = cheaper_api(len(instance_ids), slices, runs_a_month)
+        pieces = -(-window.hour_count // MAX_STATISTICS_POINTS)
+        metrics = len(instance_ids) * len(metrics_of(statistics))
+        api = cheaper_api(metrics, metrics * pieces, runs_a_month)
     if api is Api.METRIC_DATA:
         queries = min(MAX_QUERIES, MAX_DATAPOINTS // window.hour_count)
-        size = max(1, queries // len(STATISTICS))
+        size = max(1, queries // len(statistics))
     else:
         size = max(1, min(_STATISTICS_BATCH, len(instance_ids) // workers))
-    if datapoints_a_second is None:
+    if datapoints_a_second is not None:
+        pace = float(datapoints_a_second)
+    else:
         recent = now - window.start <= RECENT
-        quota = RECENT_DATAPOINTS_A_SECOND if recent else DATAPOINTS_A_SECOND
-        return Plan(api, instance_ids, size, quota * QUOTA_SHARE)
-    return Plan(api, instance_ids, size, datapoints_a_second)
+        pace = (RECENT_DATAPOINTS_A_SECOND if recent else DATAPOINTS_A_SECOND) * QUOTA_SHARE
+    return Plan(api, window, instance_ids, size, pace, statistics)

@@ -7,7 +7,7 @@ first million a month free. Up to five statistics of one metric in one request c
 
 from __future__ import annotations
 
-from ingest_fn.pipeline.model import METRICS, Api
+from ingest_fn.pipeline.model import Api
 
 DOLLARS_PER_METRIC_OR_REQUEST = 0.01 / 1000
 FREE_REQUESTS_A_MONTH = 1_000_000
@@ -32,10 +32,9 @@ def run_cost(api: Api, units: int, runs_a_month: int) -> float:
     return monthly_cost(api, units, runs_a_month) / runs_a_month
 
 
-def cheaper_api(instances: int, requests_per_metric: int, runs_a_month: int) -> Api:
-    """The API to read ``instances`` with, at ``runs_a_month`` runs of the same size."""
-    metrics = instances * len(METRICS)
+def cheaper_api(metrics: int, requests: int, runs_a_month: int) -> Api:
+    """The API that reads ``metrics`` (``requests`` by GetMetricStatistics) in each run."""
     data = monthly_cost(Api.METRIC_DATA, metrics, runs_a_month)
-    statistics = monthly_cost(Api.METRIC_STATISTICS, metrics * requests_per_metric, runs_a_month)
+    statistics = monthly_cost(Api.METRIC_STATISTICS, requests, runs_a_month)
     worthwhile = statistics <= data * (1 - WORTHWHILE_SAVING)
     return Api.METRIC_STATISTICS if worthwhile else Api.METRIC_DATA

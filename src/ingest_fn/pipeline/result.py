@@ -1,12 +1,21 @@
-"""What one run did: the result of the contract, and the one place that adds it up."""
+"""What one run did, and the one place that adds it up. docs/results.md describes the JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome, Part, Window, zulu
+from ingest_fn.pipeline.model import (
+    NOTHING_ASKED,
+    Api,
+    Cost,
+    InstanceOutcome,
+    Outcome,
+    Part,
+    Window,
+    zulu,
+)
 from ingest_fn.pipeline.pricing import run_cost
 
 MAX_FAILURES_LISTED = 500
@@ -15,7 +24,7 @@ MAX_FAILURES_LISTED = 500
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The identity of one run: who started it, to read what."""
+    """The identity of one run: who started it, to read what. Made once, after the plan."""
 
     run_id: str
     trigger: str
@@ -29,58 +38,92 @@ class RunInfo:
     part: Part | None = None
 
 
-@dataclass(slots=True)
-class RunResult:
-    """One run's tally. Add batches and it stays consistent; ``as_dict`` is the contract's shape."""
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Instances by outcome and rows by change. Counts add up."""
 
-    run: RunInfo
-    runs_a_month: int
-    outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    ok: int = 0
+    empty: int = 0
+    partial: int = 0
+    failed: int = 0
     created: int = 0
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
-    calls: int = 0
-    metrics_billed: int = 0
+
+    @classmethod
+    def of(cls, outcomes: Collection[InstanceOutcome]) -> Counts:
+        """The counts of one batch."""
+        ends = [line.outcome for line in outcomes]
+        return cls(
+            **{outcome.value: ends.count(outcome) for outcome in Outcome},
+            created=sum(line.created for line in outcomes),
+            inserted=sum(line.inserted for line in outcomes),
+            updated=sum(line.updated for line in outcomes),
+            unchanged=sum(line.unchanged for line in outcomes),
+        )
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts)))
+
+    @property
+    def instances(self) -> int:
+        """How many instances are accounted for."""
+        return self.ok + self.empty + self.partial + self.failed
+
+    @property
+    def incomplete(self) -> int:
+        """How many instances were not wholly read and stored."""
+        return self.partial + self.failed
+
+    def as_dict(self) -> dict[str, dict[str, int]]:
+        """The two parts of the result that are counts."""
+        return {
+            "instances": {name: getattr(self, name) for name in (*Outcome, "created")},
+            "rows": {name: getattr(self, name) for name in ("inserted", "updated", "unchanged")},
+        }
+
+
+NOTHING_COUNTED = Counts()
+
+
+@dataclass(slots=True)
+class RunResult:
+    """The tally of one run. Add batches and it stays consistent."""
+
+    run: RunInfo
+    runs_a_month: int
+    counts: Counts = NOTHING_COUNTED
+    cost: Cost = NOTHING_ASKED
     failures: list[tuple[str, str]] = field(default_factory=list)
     error: str | None = None
     newest_hour_age: float | None = None
     """Seconds since the newest stored hour of any instance ended; None where none is stored."""
 
-    def add(self, outcomes: Iterable[InstanceOutcome], *, calls: int, metrics_billed: int) -> None:
+    def add(self, outcomes: Collection[InstanceOutcome], cost: Cost) -> None:
         """Count one batch."""
-        self.calls += calls
-        self.metrics_billed += metrics_billed
+        self.counts += Counts.of(outcomes)
+        self.cost += cost
         for line in outcomes:
-            self.outcomes[line.outcome] += 1
-            self.created += line.created
-            self.inserted += line.inserted
-            self.updated += line.updated
-            self.unchanged += line.unchanged
             if line.reason is not None and len(self.failures) < MAX_FAILURES_LISTED:
                 self.failures.append((line.instance_id, line.reason))
 
     @property
-    def incomplete(self) -> int:
-        """How many instances were not wholly read and stored."""
-        return self.outcomes[Outcome.PARTIAL] + self.outcomes[Outcome.FAILED]
-
-    @property
     def stored_any(self) -> bool:
         """Whether any instance was read and, unless this is a dry run, stored."""
-        return self.outcomes[Outcome.FAILED] < self.run.requested
+        return self.counts.failed < self.run.requested
 
     @property
     def status(self) -> str:
         """``ok``, ``partial`` where something is missing, ``failed`` where everything is."""
-        if not self.incomplete and self.error is None:
+        if not self.counts.incomplete and self.error is None:
             return "ok"
         return "partial" if self.stored_any else "failed"
 
     @property
     def estimated_cost_usd(self) -> float:
         """What CloudWatch charges for the run; the free requests are shared out over the month."""
-        return run_cost(self.run.api, self.metrics_billed, self.runs_a_month)
+        return run_cost(self.run.api, self.cost.metrics_billed, self.runs_a_month)
 
     def summary(self) -> str:
         """One sentence on a run that is not whole, with the first reason."""
@@ -89,37 +132,29 @@ class RunResult:
             instance_id, reason = self.failures[0]
             first = f" First: {instance_id}: {reason}"
         return (
-            f"{self.incomplete} of {self.run.requested} instances were not wholly read and stored "
-            f"(run {self.run.run_id}, {self.status}).{first}"
+            f"{self.counts.incomplete} of {self.run.requested} instances were not wholly read and "
+            f"stored (run {self.run.run_id}, {self.status}).{first}"
         )
 
     def as_dict(self) -> dict[str, Any]:
         """The handler's result, ready for JSON."""
-        window = self.run.window
+        run, counts = self.run, self.counts.as_dict()
         return {
             "status": self.status,
-            "run_id": self.run.run_id,
-            "trigger": self.run.trigger,
-            "account_id": self.run.account_id,
-            "region": self.run.region,
-            "dry_run": self.run.dry_run,
-            "window": {"start": zulu(window.start), "end": zulu(window.end)},
-            "instances": {
-                "requested": self.run.requested,
-                **{outcome.value: count for outcome, count in self.outcomes.items()},
-                "created": self.created,
-            },
-            "rows": {
-                "inserted": self.inserted,
-                "updated": self.updated,
-                "unchanged": self.unchanged,
-            },
+            "run_id": run.run_id,
+            "trigger": run.trigger,
+            "account_id": run.account_id,
+            "region": run.region,
+            "dry_run": run.dry_run,
+            "window": {"start": zulu(run.window.start), "end": zulu(run.window.end)},
+            "instances": {"requested": run.requested, **counts["instances"]},
+            "rows": counts["rows"],
             "cloudwatch": {
-                "api": self.run.api.value,
-                "calls": self.calls,
-                "metrics_billed": self.metrics_billed,
+                "api": run.api.value,
+                "calls": self.cost.calls,
+                "metrics_billed": self.cost.metrics_billed,
                 "estimated_cost_usd": round(self.estimated_cost_usd, 6),
             },
             "failures": [{"instance_id": id_, "reason": reason} for id_, reason in self.failures],
-            "failures_not_listed": self.incomplete - len(self.failures),
+            "failures_not_listed": self.counts.incomplete - len(self.failures),
         }

@@ -1,24 +1,25 @@
-"""Readings become rows: one an instance and hour, missing stays missing."""
+"""Turn readings into rows: one row per instance and hour. Missing values stay missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
-from ingest_fn.pipeline.model import STATISTICS, InstanceOutcome, Outcome, Reading, Rows, Written
+from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
+from ingest_fn.pipeline.model import InstanceOutcome, Outcome, Reading, Rows, Written
 
 MISSING = float("nan")
 
 
-def make_rows(readings: Iterable[Reading]) -> Rows:
-    """One row for each instance and hour for which CloudWatch had any statistic.
+def make_rows(readings: Iterable[Reading], statistics: Statistics = DEFAULT) -> Rows:
+    """One row for each instance and hour for which CloudWatch had any of ``statistics``.
 
     An instance of which nothing could be read is left out; one that has no data is not.
     """
     known = sorted((r for r in readings if not failed(r)), key=attrgetter("instance_id"))
     counts: list[int] = []
     hour: list[int] = []
-    values: tuple[list[float], ...] = tuple([] for _ in STATISTICS)
+    values: tuple[list[float], ...] = tuple([] for _ in statistics)
     for reading in known:
         hours = sorted(set().union(*reading.series))
         counts.append(len(hours))
@@ -28,8 +29,8 @@ def make_rows(readings: Iterable[Reading]) -> Rows:
             if list(series) == hours:
                 column.extend(series.values())
             else:
-                column.extend([series.get(stamp, MISSING) for stamp in hours])
-    return Rows([reading.instance_id for reading in known], counts, hour, values)
+                column.extend([series.get(hour, MISSING) for hour in hours])
+    return Rows([reading.instance_id for reading in known], counts, hour, values, statistics)
 
 
 def failed(reading: Reading) -> bool:
@@ -40,7 +41,7 @@ def failed(reading: Reading) -> bool:
 def outcomes_of(
     readings: Iterable[Reading], rows: Rows, written: Written
 ) -> Iterator[InstanceOutcome]:
-    """The line of each instance after its rows went to the store."""
+    """The outcome of each instance after its rows went to the store."""
     counts = dict(zip(rows.instance_ids, rows.counts, strict=True))
     for reading in readings:
         yield _outcome_of(reading, counts.get(reading.instance_id, 0), written)

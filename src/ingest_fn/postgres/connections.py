@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import time
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ingest_fn.postgres import arrays
-from ingest_fn.postgres.errors import unreachable
+from ingest_fn.postgres.errors import translated, unreachable, worth_repeating
 from ingest_fn.postgres.login import Login
+
+Done = TypeVar("Done")
+
+MAX_REPEATS = 8
+"""A connection may break, and each overlapping run may store one of a batch's rows first."""
 
 MAX_CONNECTIONS = 2
 CONNECT_TIMEOUT = 5
@@ -101,6 +106,22 @@ class Connections:
         finally:
             connection.used_at = time()
             self._pool.putconn(connection)
+
+    def do(self, work: Callable[[psycopg.Connection], Done]) -> Done:
+        """``work`` on a connection, repeated where that helps: every write can be repeated.
+
+        Raises StoreError, StoreUnreachableError, SchemaError, ConfigurationError.
+        """
+        with translated():
+            for _ in range(MAX_REPEATS):
+                try:
+                    with self.connection() as connection:
+                        return work(connection)
+                except psycopg.Error as error:
+                    if not worth_repeating(error):
+                        raise
+            with self.connection() as connection:
+                return work(connection)
 
     def _waited_for(self) -> _Connection:
         try:

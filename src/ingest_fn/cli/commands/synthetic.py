@@ -23,13 +23,14 @@ from ingest_fn.local.synthetic.fleet import Machine, make_fleet
 from ingest_fn.local.synthetic.metrics import readings
 from ingest_fn.local.synthetic.publish import publish
 from ingest_fn.pipeline.ingest import run
-from ingest_fn.pipeline.model import Api, Fetched, Window
+from ingest_fn.pipeline.model import Api, Batch, Cost, Fetched, Window
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
 from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.ledger import PostgresLedger
 from ingest_fn.postgres.login import login_for
-from ingest_fn.postgres.store import PostgresStore
+from ingest_fn.postgres.metrics import PostgresMetrics
 from ingest_fn.request.event import parse_event
 from ingest_fn.settings import database, region_of
 
@@ -95,10 +96,10 @@ class _SyntheticCloudWatch:
     def __init__(self, fleet: Sequence[Machine]) -> None:
         self._machines = {machine.instance_id: machine for machine in fleet}
 
-    def fetch(self, instance_ids: Sequence[str], window: Window) -> Fetched:
+    def fetch(self, batch: Batch) -> Fetched:
         """Make up the readings."""
-        batch = (self._machines[id_] for id_ in instance_ids)
-        return Fetched(list(readings(batch, window)), calls=0, metrics_billed=0)
+        machines = (self._machines[id_] for id_ in batch.instance_ids)
+        return Fetched(list(readings(machines, batch.window)), Cost())
 
 
 def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> None:
@@ -114,13 +115,14 @@ def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> N
     )
     with with_database(os.environ, notify) as env, view:
         login = login_for(database(env), env.get("AWS_REGION"))
-        with closing(PostgresStore(Connections(login), REGION)) as store:
+        with closing(Connections(login)) as connections:
             result = run(
                 RunResult(identity, HOURLY_RUNS_A_MONTH),
-                Plan(Api.SYNTHETIC, ids, max(1, ROWS_A_BATCH // window.hour_count)),
+                Plan(Api.SYNTHETIC, window, ids, max(1, ROWS_A_BATCH // window.hour_count)),
                 _SyntheticCloudWatch(fleet),
-                store,
-                view,
+                PostgresMetrics(connections, REGION),
+                PostgresLedger(connections),
+                observer=view,
                 workers=2,
                 time_left=lambda: math.inf,
             )

@@ -10,7 +10,8 @@ from typing import Any
 
 from ingest_fn.local.synthetic.behaviour import Hour, spend
 from ingest_fn.local.synthetic.fleet import Machine
-from ingest_fn.pipeline.model import HOUR_SECONDS, STATISTICS, Reading, Series, Window, utc
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.pipeline.model import HOUR_SECONDS, Reading, Series, Window, utc
 
 GAP, THIN, LATE = 0.004, 0.01, 0.25
 """Shares of the hours that are missing, that lost samples for good, and whose last come late."""
@@ -64,7 +65,7 @@ def readings(
 ) -> Iterator[Reading]:
     """A reading of each machine, as if CloudWatch had been asked; one at a time."""
     for machine in fleet:
-        series: tuple[Series, ...] = tuple({} for _ in STATISTICS)
+        series: tuple[Series, ...] = tuple({} for _ in DEFAULT)
         for seen in observe(machine, window, as_of):
             hour = seen.hour
             values = (hour.cpu, hour.cpu_max, seen.samples, hour.network_in, hour.network_out)
