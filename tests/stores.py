@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 
 from ingest_fn.errors import StoreError
+from ingest_fn.pipeline.arrears import Due, Settlement
 from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.ingest import Ledger, MetricSink
 from ingest_fn.pipeline.model import Change, Cost, InstanceOutcome, Outcome, Reading, Rows, Written
@@ -22,6 +23,7 @@ Stored = dict[tuple[str, int], tuple[float | None, ...]]
 WHOLE = {"network_in", "network_out"}
 ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
 FIRST = DAY.hours[0]
+NOTHING_DUE = Settlement(Due([]))
 
 
 class Store(MetricSink, Ledger, Protocol):
@@ -41,9 +43,9 @@ class FakeStore:
     def begin(self, run: RunInfo) -> None:
         self.ledger[run.run_id] = "running"
 
-    def finish(self, result: RunResult) -> float | None:
+    def finish(self, result: RunResult, settlement: Settlement) -> None:
         self.ledger[result.run.run_id] = result.status
-        return 4500.0 if self.rows else None
+        result.newest_hour_age = 4500.0 if self.rows else None
 
     def write(self, rows: Rows) -> Written:
         with self._lock:
@@ -161,12 +163,13 @@ class StoreSuite:
         run = new_result()
         store.begin(run.run)
         run.add([InstanceOutcome(ONE, Outcome.OK)], Cost(1, 3))
-        age = store.finish(run)
-        assert age is not None
-        assert age > 0
+        store.finish(run, NOTHING_DUE)
+        assert run.newest_hour_age is not None
+        assert run.newest_hour_age > 0
 
     def test_an_empty_store_has_no_newest_hour(self, store: Store) -> None:
         run = new_result()
         store.begin(run.run)
         run.add([InstanceOutcome(ONE, Outcome.OK)], Cost(1, 3))
-        assert store.finish(run) is None
+        store.finish(run, NOTHING_DUE)
+        assert run.newest_hour_age is None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
-from ingest_fn.errors import ConfigurationError, IngestError
+from ingest_fn.errors import ConfigurationError, IngestError, StoreError
+from ingest_fn.pipeline.arrears import Due, Reach, ReadState, due_by_window, due_now
+from ingest_fn.pipeline.budget import NOTHING_SPENT, Choice, Spent, choose, choose_for_window
+from ingest_fn.pipeline.catalogue import DEFAULT, metrics_of
 from ingest_fn.pipeline.ingest import NoObserver, Observer, run
-from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome
+from ingest_fn.pipeline.model import HOUR, Api
 from ingest_fn.pipeline.plan import make_plan
-from ingest_fn.pipeline.result import RunInfo, RunResult
-from ingest_fn.request.event import Request, parse_event
+from ingest_fn.pipeline.result import Refusal, RunInfo, RunResult
+from ingest_fn.request.event import Request, group_of, parse_event
 from ingest_fn.wiring import Parts
 
 
@@ -40,37 +45,74 @@ class Ingester:
         IncompleteRunError after what could be read is stored.
         """
         parts, settings = self._parts, self._parts.settings
-        request = parse_event(event, now=now, lookback_hours=settings.lookback_hours)
-        trigger = trigger or request.trigger
+        request: Request | None = None
         try:
+            request = parse_event(event, now=now, lookback_hours=settings.reach.lookback)
+            trigger = trigger or request.trigger
             ids = self._chosen(request, default_ids)
+            group = None if request.own_window else group_of(request)
+            arrears = parts.arrears(ids, request.window.end, group)
+            known = arrears.known()
+            choice = self._choice(request, len(ids), now)
         except IngestError as error:
-            self._keep_refusal(request, trigger, error)
+            self._keep_refusal(event, request, trigger or "manual", error)
             raise
+        due = _due(request, ids, known.states, choice.freshness_hours, settings.reach)
         plan = make_plan(
-            ids,
-            request.window,
-            # The free requests that GetMetricStatistics is taken for are one million for all
-            # accounts of an organisation together, not for each.
-            api=settings.api or (Api.METRIC_DATA if request.target else None),
-            runs_a_month=settings.runs_a_month,
+            due,
+            api=choice.api,
             workers=settings.calls_in_flight,
             now=now,
             datapoints_a_second=settings.datapoints_a_second,
         )
-        info = self._info(request, trigger, plan.api, len(ids))
+        info = replace(
+            self._info(request, trigger, plan.api, due.requested),
+            not_due=due.not_due,
+            reads_from=min((need.window.start for need in due.needs), default=None),
+            freshness_hours=choice.freshness_hours,
+            plan_reason=choice.reason,
+        )
         clients = parts.accounts.clients(request.target) if request.target else parts.home
         share = request.part.quota_share if request.part else 1.0
         return run(
             RunResult(info, settings.runs_a_month),
             plan,
             parts.reader(plan, clients, share),
-            parts.sink(info),
-            parts.ledger,
+            parts.sink(info, known.keys, request.recent_from),
+            parts.ledger(arrears),
             observer=observer or NoObserver(),
             workers=settings.calls_in_flight,
             time_left=time_left,
         )
+
+    def _choice(self, request: Request, instances: int, now: datetime) -> Choice:
+        """Which API and freshness. The ledger is asked only where there is a budget."""
+        settings = self._parts.settings
+        # The free requests that GetMetricStatistics is taken for are one million for all accounts
+        # of an organisation together, not for each.
+        api = settings.api or (Api.METRIC_DATA if request.target else None)
+        metrics = instances * len(metrics_of(DEFAULT))
+        budget = settings.monthly_budget_usd
+        if request.own_window:
+            return choose_for_window(metrics, request.window, api=api)
+        if budget is not None and request.target is not None:
+            raise ConfigurationError(
+                "MONTHLY_BUDGET_USD does not work for targets: no run knows all of them.",
+                "Set FRESHNESS_HOURS instead.",
+            )
+        return choose(
+            metrics,
+            api=api,
+            freshness_hours=settings.freshness_hours,
+            runs_a_month=settings.runs_a_month,
+            budget_usd=budget,
+            spent=NOTHING_SPENT if budget is None else self._spent(now),
+        )
+
+    def _spent(self, now: datetime) -> Spent:
+        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        metrics, requests = self._parts.ledger().spent(month, now)
+        return Spent(metrics, requests, (now - month) // HOUR)
 
     def _info(self, request: Request, trigger: str, api: Api, requested: int) -> RunInfo:
         target = request.target
@@ -95,18 +137,27 @@ class Ingester:
             return target_ids(request.target, parts.accounts.clients(request.target))
         return request.instance_ids or default_ids or self._parameter_ids()
 
-    def _keep_refusal(self, request: Request, trigger: str, error: IngestError) -> None:
-        """A row in the ledger for a run of which nothing could be read."""
-        if request.dry_run:
+    def _keep_refusal(
+        self, event: object, request: Request | None, trigger: str, error: IngestError
+    ) -> None:
+        """A row in the ledger for a run that never began, if the database can be reached."""
+        if isinstance(error, StoreError) or (isinstance(event, Mapping) and event.get("dry_run")):
             return
-        target, settings = request.target, self._parts.settings
-        ids = target.slice.of(target.instance_ids) if target else ()
-        info = self._info(request, trigger, settings.api or Api.METRIC_DATA, len(ids))
-        result = RunResult(info, settings.runs_a_month, error=str(error))
-        outcomes = [InstanceOutcome(id_, Outcome.FAILED, reason=error.message) for id_ in ids]
-        result.add(outcomes, result.cost)
-        self._parts.ledger.begin(info)
-        self._parts.ledger.finish(result)
+        settings = self._parts.settings
+        refusal = Refusal(trigger, settings.region, settings.api or Api.METRIC_DATA)
+        if request is not None:
+            target = request.target
+            refusal = replace(
+                refusal,
+                region=target.region if target else settings.region,
+                window=request.window,
+                account_id=target.account_id if target else None,
+                part=request.part,
+                requested=len(target.slice.of(target.instance_ids)) if target else 0,
+            )
+        # The error at hand says what to do; that the ledger is out of reach as well does not.
+        with suppress(IngestError):
+            self._parts.ledger().refuse(refusal, str(error))
 
     def _parameter_ids(self) -> Sequence[str]:
         name = self._parts.settings.instance_ids_parameter
@@ -123,3 +174,16 @@ class Ingester:
     def close(self) -> None:
         """Close the database connections."""
         self._parts.close()
+
+
+def _due(
+    request: Request,
+    ids: Sequence[str],
+    states: Mapping[str, ReadState],
+    freshness: int,
+    reach: Reach,
+) -> Due:
+    if request.own_window:
+        return due_by_window(ids, request.window)
+    end = int(request.window.end.timestamp())
+    return due_now(ids, states, end=end, freshness=freshness, reach=reach)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ingest_fn.errors import ConfigurationError
+from ingest_fn.pipeline.arrears import Reach
 from ingest_fn.pipeline.model import Api
 from ingest_fn.variables import SETTINGS, VERIFIED
 
@@ -43,7 +44,9 @@ class Settings:
 
     region: str
     instance_ids_parameter: str | None
-    lookback_hours: int
+    reach: Reach
+    freshness_hours: int
+    monthly_budget_usd: float | None
     api: Api | None
     calls_in_flight: int
     datapoints_a_second: int | None
@@ -58,7 +61,13 @@ class Settings:
         return cls(
             region=region_of(env),
             instance_ids_parameter=_read(env, "INSTANCE_IDS_PARAMETER"),
-            lookback_hours=_read(env, "LOOKBACK_HOURS"),
+            reach=Reach(
+                lookback=_read(env, "LOOKBACK_HOURS"),
+                first_lookback=_read(env, "FIRST_LOOKBACK_HOURS"),
+                catch_up=_read(env, "CATCH_UP_HOURS"),
+            ),
+            freshness_hours=int(_read(env, "FRESHNESS_HOURS")),
+            monthly_budget_usd=_read(env, "MONTHLY_BUDGET_USD"),
             api=None if api == "auto" else Api(api),
             calls_in_flight=_read(env, "CLOUDWATCH_CALLS_IN_FLIGHT"),
             datapoints_a_second=_read(env, "CLOUDWATCH_DATAPOINTS_PER_SECOND"),

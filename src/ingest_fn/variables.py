@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ingest_fn.errors import ConfigurationError
+from ingest_fn.pipeline.arrears import FRESHNESS
 from ingest_fn.pipeline.model import Api
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
 from ingest_fn.request.window import MAX_LOOKBACK_HOURS
+
+MAX_DOLLARS = 1_000_000
+_DOLLARS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,6})?", re.ASCII)
 
 VERIFIED = "verify-full"
 """The sslmode that trusts only the right server of the right name."""
@@ -66,6 +71,12 @@ def _choice(name: str, meaning: str, choices: tuple[str, ...], default: str = ""
     return Setting(name, meaning, takes, read, default)
 
 
+def _dollars(text: str) -> float:
+    if not _DOLLARS.fullmatch(text) or float(text) > MAX_DOLLARS:
+        raise ValueError(text)
+    return float(text)
+
+
 _TABLE = (
     _text("AWS_REGION", "Region of the instances. Required; it is never guessed.", "a Region"),
     _text(
@@ -104,6 +115,35 @@ _TABLE = (
         "a path",
     ),
     _integer("LOOKBACK_HOURS", "Hours that every read covers at least.", 1, MAX_LOOKBACK_HOURS, 24),
+    _integer(
+        "FIRST_LOOKBACK_HOURS",
+        "Hours that are read when an instance is seen for the first time. The price is that of "
+        "one hour: CloudWatch bills by metric.",
+        1,
+        MAX_LOOKBACK_HOURS,
+        336,
+    ),
+    _integer(
+        "CATCH_UP_HOURS",
+        "How far back a run heals hours that earlier runs still owe.",
+        1,
+        MAX_LOOKBACK_HOURS,
+        336,
+    ),
+    _choice(
+        "FRESHNESS_HOURS",
+        "How many hours an instance may wait for its next read. Larger is cheaper by that factor. "
+        "Runs stay hourly; each reads the instances whose turn it is.",
+        tuple(map(str, FRESHNESS)),
+        "1",
+    ),
+    Setting(
+        "MONTHLY_BUDGET_USD",
+        "Dollars per month for CloudWatch. With it, the freshest `FRESHNESS_HOURS` that fits is "
+        "chosen. A run that cannot keep it is refused.",
+        "dollars from 0 to 1000000, as in 12.50",
+        _dollars,
+    ),
     _choice(
         "CLOUDWATCH_API",
         "API to read with. `auto` takes the cheaper one for the size of the fleet.",

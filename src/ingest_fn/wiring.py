@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ingest_fn.cloudwatch import reader
 from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.ingest import MetricReader
+from ingest_fn.pipeline.model import HOUR
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.result import RunInfo
+from ingest_fn.postgres.arrears import Arrears
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.ledger import PostgresLedger
 from ingest_fn.postgres.login import login_for
@@ -48,14 +51,20 @@ class Parts:
 
         return Accounts(self.home)
 
-    @cached_property
-    def ledger(self) -> PostgresLedger:
-        """The ledger of runs."""
-        return PostgresLedger(self.connections, self.settings.retention_months)
+    def ledger(self, arrears: Arrears | None = None) -> PostgresLedger:
+        """The ledger of runs; ``arrears`` keeps what a run leaves owed."""
+        return PostgresLedger(self.connections, self.settings.retention_months, arrears)
 
-    def sink(self, run: RunInfo) -> PostgresMetrics:
-        """Where the rows of ``run`` go."""
-        return PostgresMetrics(self.connections, run.region, run.account_id)
+    def arrears(self, chosen: Sequence[str], end: datetime, group: str | None) -> Arrears:
+        """What the chosen instances have been read of and owe. See ``Arrears``."""
+        catch_up = self.settings.reach.catch_up * HOUR
+        return Arrears(self.connections, chosen, group=group, end=end, catch_up=catch_up)
+
+    def sink(self, run: RunInfo, keys: Mapping[str, int], recent_from: datetime) -> PostgresMetrics:
+        """Where the rows of ``run`` go. See ``PostgresMetrics``."""
+        return PostgresMetrics(
+            self.connections, run.region, run.account_id, keys=keys, recent_from=recent_from
+        )
 
     def reader(self, plan: Plan, clients: Clients, quota_share: float = 1.0) -> MetricReader:
         """What reads CloudWatch as ``plan`` says, in the account and Region of ``clients``."""

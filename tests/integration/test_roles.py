@@ -23,6 +23,7 @@ from ingest_fn.pipeline.model import Change, Cost, InstanceOutcome, Outcome
 from ingest_fn.pipeline.rows import make_rows
 from tests.making import DAY, instance_id, new_result, whole_day
 from tests.postgres import PostgresStore, Server, stored_rows
+from tests.stores import NOTHING_DUE
 
 REGION = "eu-central-1"
 ADMIN, RUNTIME, BY_TOKEN = "rds_admin", "row_handler", "token_holder"
@@ -160,7 +161,8 @@ def test_the_runtime_role_does_all_that_a_run_does(installation: Installation) -
         assert store.write(rows).changes == {ONE: Change(24, 0)}
         assert store.write(make_rows([whole_day(ONE, cpu=20)])).changes == {ONE: Change(0, 24)}
         run.add([InstanceOutcome(ONE, Outcome.OK)], Cost(1, 3))
-        assert store.finish(run) is not None
+        store.finish(run, NOTHING_DUE)
+        assert run.newest_hour_age is not None
     assert len(stored_rows(url)) == 24
 
 

@@ -17,6 +17,7 @@ from ingest_fn.errors import (
     IngestError,
     StoreUnreachableError,
 )
+from ingest_fn.pipeline.arrears import due_by_window
 from ingest_fn.pipeline.flow import STOP_WAITING
 from ingest_fn.pipeline.ingest import NoObserver, run
 from ingest_fn.pipeline.model import Api, Batch, Cost, Fetched, InstanceOutcome, Reading
@@ -60,6 +61,11 @@ class Lines(NoObserver):
         self.seen += outcomes
 
 
+def in_threes(ids: Sequence[str]) -> Plan:
+    """A plan whose batches have three instances."""
+    return Plan(Api.METRIC_STATISTICS, due_by_window(ids, DAY), workers=len(ids) // 3)
+
+
 def ingest(
     cloudwatch: FakeCloudWatch,
     store: FakeStore,
@@ -72,7 +78,7 @@ def ingest(
 ) -> RunResult:
     return run(
         new_result(len(ids), dry_run=dry_run),
-        Plan(Api.METRIC_DATA, DAY, ids, batch_size=3),
+        in_threes(ids),
         cloudwatch,
         store,
         store,
@@ -193,7 +199,7 @@ def test_what_is_read_too_late_is_not_stored() -> None:
     with pytest.raises(IncompleteRunError):
         run(
             new_result(6),
-            Plan(Api.METRIC_DATA, DAY, IDS[:6], batch_size=3),
+            in_threes(IDS[:6]),
             cloudwatch,
             store,
             store,

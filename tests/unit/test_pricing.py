@@ -49,7 +49,7 @@ def test_a_window_of_several_requests_makes_metric_statistics_dearer(
     requests_per_metric: int, api: Api
 ) -> None:
     """A request answers 1,440 hours; GetMetricData costs the same however long the window."""
-    assert cheaper_api(900, 900 * requests_per_metric, HOURLY_RUNS_A_MONTH) is api
+    assert cheaper_api(900, HOURLY_RUNS_A_MONTH, 900 * requests_per_metric) is api
 
 
 @given(st.integers(1, 10**6), st.integers(1, 8), runs)
@@ -58,7 +58,7 @@ def test_the_choice_is_never_the_dearer_one_but_for_a_small_saving(
 ) -> None:
     data = monthly_cost(Api.METRIC_DATA, 3 * instances, runs)
     statistics = monthly_cost(Api.METRIC_STATISTICS, 3 * instances * requests_per_metric, runs)
-    if cheaper_api(3 * instances, 3 * instances * requests_per_metric, runs) is Api.METRIC_DATA:
+    if cheaper_api(3 * instances, runs, 3 * instances * requests_per_metric) is Api.METRIC_DATA:
         assert data * 0.75 <= statistics
     else:
         assert statistics <= data

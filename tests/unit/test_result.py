@@ -37,9 +37,11 @@ def report_of(*outcomes: Outcome) -> RunResult:
 def test_the_result_is_what_the_contract_says() -> None:
     made = new_result(4)
     made.run = replace(made.run, run_id="c3a1f2d4", trigger="schedule", account_id="123456789012")
+    made.run = replace(made.run, not_due=5, freshness_hours=6, plan_reason="FRESHNESS_HOURS is 6.")
+    made.owed_hours = 24
     first = [
         InstanceOutcome(instance_id(1), OK, created=True, inserted=24),
-        InstanceOutcome(instance_id(2), OK, inserted=1, updated=2, unchanged=21),
+        InstanceOutcome(instance_id(2), OK, inserted=1, updated=2, unchanged=21, healed=3),
     ]
     second = [
         InstanceOutcome(instance_id(3), EMPTY, created=True),
@@ -62,8 +64,11 @@ def test_the_result_is_what_the_contract_says() -> None:
             "partial": 0,
             "failed": 1,
             "created": 2,
+            "not_due": 5,
         },
         "rows": {"inserted": 25, "updated": 2, "unchanged": 21},
+        "hours": {"owed": 24, "healed": 3},
+        "plan": {"freshness_hours": 6, "reason": "FRESHNESS_HOURS is 6."},
         "cloudwatch": {
             "api": "metric-data",
             "calls": 3,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ingest_fn.errors import ConfigurationError
+from ingest_fn.pipeline.arrears import Reach
 from ingest_fn.pipeline.model import Api
 from ingest_fn.settings import Settings
 
@@ -12,7 +13,9 @@ HOST = {"AWS_REGION": "eu-central-1", "DATABASE_HOST": "db"}
 
 def test_the_defaults() -> None:
     settings = Settings.from_env(GOOD)
-    assert settings.lookback_hours == 24
+    assert settings.reach == Reach(lookback=24, first_lookback=336, catch_up=336)
+    assert settings.freshness_hours == 1
+    assert settings.monthly_budget_usd is None
     assert settings.api is None
     assert settings.instance_ids_parameter is None
 
@@ -38,7 +41,11 @@ def test_the_api_can_be_chosen() -> None:
         (GOOD | {"LOOKBACK_HOURS": "-1"}, "LOOKBACK_HOURS is '-1'"),
         (GOOD | {"CLOUDWATCH_API": "cheapest"}, "CLOUDWATCH_API is 'cheapest'"),
         (GOOD | {"DATABASE_PORT": "0"}, "DATABASE_PORT is '0'"),
-        (HOST, "DATABASE_AUTH is ''"),
+        (GOOD | {"FRESHNESS_HOURS": "5"}, "FRESHNESS_HOURS is '5'"),
+        (GOOD | {"MONTHLY_BUDGET_USD": "-1"}, "MONTHLY_BUDGET_USD is '-1'"),
+        (GOOD | {"MONTHLY_BUDGET_USD": "nan"}, "MONTHLY_BUDGET_USD is 'nan'"),
+        (GOOD | {"CATCH_UP_HOURS": "10921"}, "CATCH_UP_HOURS is '10921'"),
+        (HOST, "DATABASE_AUTH is not set"),
         (HOST | {"DATABASE_AUTH": "password"}, "DATABASE_AUTH is 'password'"),
         (HOST | {"DATABASE_AUTH": "secret"}, "DATABASE_SECRET_ARN is not set"),
         (HOST | {"DATABASE_AUTH": "iam"}, "DATABASE_USER is not set"),

@@ -36,7 +36,7 @@ class FanOut:
     def __init__(self, env: Mapping[str, str]) -> None:
         """Read the settings of ``env``; nothing is contacted. Raises ConfigurationError."""
         self._parts = Parts(env)
-        self._settings, self._ledger = self._parts.settings, self._parts.ledger
+        self._settings, self._ledger = self._parts.settings, self._parts.ledger()
         self._limits = settings.fan_out(env)
 
     def plan(self, event: object, *, execution: str, started_at: str, home: str) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class FanOut:
         request = parse_event(
             event,
             now=datetime.fromisoformat(started_at),
-            lookback_hours=self._settings.lookback_hours,
+            lookback_hours=self._settings.reach.lookback,
         )
         if request.target or request.instance_ids or request.part:
             raise EventError(
@@ -95,7 +95,7 @@ class FanOut:
         seen = self._ledger.parts(plan["run_id"])
         for number, planned in enumerate(plan["parts"]):
             result.count(number, planned, seen.get(number))
-        result.newest_hour_age = self._ledger.finish(result)
+        self._ledger.finish(result)
         if result.status != "ok":
             raise IncompleteRunError(result)
         return result

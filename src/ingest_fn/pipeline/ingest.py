@@ -17,6 +17,7 @@ from ingest_fn.errors import (
     IngestError,
     StoreUnreachableError,
 )
+from ingest_fn.pipeline.arrears import Settlement
 from ingest_fn.pipeline.flow import in_flight
 from ingest_fn.pipeline.model import (
     NOTHING_ASKED,
@@ -61,8 +62,8 @@ class Ledger(Protocol):
     def begin(self, run: RunInfo) -> None:
         """Open the run's row; shows that the database is there and up to date."""
 
-    def finish(self, result: RunResult) -> float | None:
-        """Close the run's row; the age of the newest stored hour, in seconds."""
+    def finish(self, result: RunResult, settlement: Settlement) -> None:
+        """Close the run's row and keep what is owed; fills in what only the store knows."""
 
 
 class Observer(Protocol):
@@ -108,6 +109,7 @@ def run(
     observer.started(result.run)
     stopped: IngestError | None = None
     hopeless, over = Event(), Event()
+    settlement = Settlement(plan.due)
     worker = _Worker(reader, sink.preview if dry_run else sink.write, over)
     for batch, done in in_flight(
         worker.ingest,
@@ -123,10 +125,11 @@ def run(
             stopped = stopped or ended.hopeless
             hopeless.set()
         result.add(ended.outcomes, ended.cost)
+        settlement.add(batch, ended.outcomes)
         observer.batch(ended.outcomes)
     result.error = str(stopped) if stopped else None
     if not dry_run and not isinstance(stopped, StoreUnreachableError):
-        result.newest_hour_age = ledger.finish(result)
+        ledger.finish(result, settlement)
     if stopped is not None and not result.stored_any:
         raise stopped
     if result.counts.incomplete:

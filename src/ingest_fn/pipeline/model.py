@@ -130,6 +130,8 @@ class Change:
 
     inserted: int
     updated: int
+    healed: int = 0
+    """Those of them that are older than the hours that every run reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class InstanceOutcome:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    healed: int = 0
     created: bool = False
 
 

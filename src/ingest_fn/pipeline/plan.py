@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ingest_fn.pipeline.catalogue import DEFAULT, Statistics, metrics_of
+from ingest_fn.pipeline.arrears import Due, Need
+from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
 from ingest_fn.pipeline.model import Api, Batch, Window
-from ingest_fn.pipeline.pricing import cheaper_api
 
 MAX_QUERIES = 500
 MAX_DATAPOINTS = 100_800
@@ -26,56 +26,63 @@ QUOTA_SHARE = 0.9
 """The part of the quota that a run uses. Dashboards and other readers need some too."""
 
 _STATISTICS_BATCH = 8
+_SYNTHETIC_ROWS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The API to ask, the instances of each batch, and how fast GetMetricData may be asked."""
+    """The API to ask, what to ask it for, and how fast GetMetricData may be asked."""
 
     api: Api
-    window: Window
-    instance_ids: Sequence[str]
-    batch_size: int
+    due: Due
+    workers: int = 8
     datapoints_a_second: float = DATAPOINTS_A_SECOND * QUOTA_SHARE
     statistics: Statistics = DEFAULT
 
     def batches(self) -> Iterator[Batch]:
-        """The instances, ``batch_size`` at a time."""
-        for first in range(0, len(self.instance_ids), self.batch_size):
-            ids = self.instance_ids[first : first + self.batch_size]
-            yield Batch(ids, self.window, self.statistics)
+        """The instances, as many at a time as fit a call."""
+        for need in self.due.needs:
+            size = batch_size(self, need)
+            for first in range(0, len(need.instance_ids), size):
+                ids = need.instance_ids[first : first + size]
+                yield Batch(ids, need.window, self.statistics)
 
 
 def make_plan(
-    instance_ids: Sequence[str],
-    window: Window,
+    due: Due,
     *,
-    api: Api | None,
-    runs_a_month: int,
+    api: Api,
     workers: int,
     now: datetime,
     datapoints_a_second: int | None = None,
     statistics: Statistics = DEFAULT,
 ) -> Plan:
-    """Read ``statistics`` of ``instance_ids`` over ``window`` at ``now``.
+    """Read ``statistics`` of what is ``due`` by ``api`` at ``now``.
 
-    ``api`` None means the cheaper one, ``datapoints_a_second`` None what every account may use.
+    ``datapoints_a_second`` None: what every account may use.
+    """
+    if datapoints_a_second is not None:
+        return Plan(api, due, workers, float(datapoints_a_second), statistics)
+    recent = any(now - need.window.start <= RECENT for need in due.needs)
+    quota = RECENT_DATAPOINTS_A_SECOND if recent else DATAPOINTS_A_SECOND
+    return Plan(api, due, workers, quota * QUOTA_SHARE, statistics)
+
+
+def batch_size(plan: Plan, need: Need) -> int:
+    """How many instances go into one batch.
 
     A long window means fewer instances per call rather than more calls: GetMetricData bills by
     metric requested, however many hours it covers.
     """
-    if api is None:
-        pieces = -(-window.hour_count // MAX_STATISTICS_POINTS)
-        metrics = len(instance_ids) * len(metrics_of(statistics))
-        api = cheaper_api(metrics, metrics * pieces, runs_a_month)
-    if api is Api.METRIC_DATA:
-        queries = min(MAX_QUERIES, MAX_DATAPOINTS // window.hour_count)
-        size = max(1, queries // len(statistics))
-    else:
-        size = max(1, min(_STATISTICS_BATCH, len(instance_ids) // workers))
-    if datapoints_a_second is not None:
-        pace = float(datapoints_a_second)
-    else:
-        recent = now - window.start <= RECENT
-        pace = (RECENT_DATAPOINTS_A_SECOND if recent else DATAPOINTS_A_SECOND) * QUOTA_SHARE
-    return Plan(api, window, instance_ids, size, pace, statistics)
+    if plan.api is Api.METRIC_STATISTICS:
+        return max(1, min(_STATISTICS_BATCH, len(need.instance_ids) // plan.workers))
+    hours = need.window.hour_count
+    if plan.api is Api.SYNTHETIC:
+        return max(1, _SYNTHETIC_ROWS // hours)
+    queries = min(MAX_QUERIES, MAX_DATAPOINTS // hours)
+    return max(1, queries // len(plan.statistics))
+
+
+def requests_per_metric(window: Window) -> int:
+    """How many calls of GetMetricStatistics one metric takes over ``window``."""
+    return -(-window.hour_count // MAX_STATISTICS_POINTS)

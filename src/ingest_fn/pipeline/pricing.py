@@ -19,7 +19,7 @@ stays at ten dollars a month while the calls grow into the Region's shared quota
 so it is taken only while it saves at least this share of the bill."""
 
 
-def monthly_cost(api: Api, units_a_run: int, runs_a_month: int) -> float:
+def monthly_cost(api: Api, units_a_run: float, runs_a_month: int) -> float:
     """Dollars a month. ``units_a_run``: metrics billed (metric-data) or requests made."""
     units = units_a_run * runs_a_month
     if api is Api.METRIC_STATISTICS:
@@ -32,9 +32,13 @@ def run_cost(api: Api, units: int, runs_a_month: int) -> float:
     return monthly_cost(api, units, runs_a_month) / runs_a_month
 
 
-def cheaper_api(metrics: int, requests: int, runs_a_month: int) -> Api:
-    """The API that reads ``metrics`` (``requests`` by GetMetricStatistics) in each run."""
+def cheaper_api(metrics: float, runs_a_month: int, requests: float | None = None) -> Api:
+    """The API that reads ``metrics`` in each run.
+
+    GetMetricStatistics takes ``requests`` for them; None: one per metric.
+    """
     data = monthly_cost(Api.METRIC_DATA, metrics, runs_a_month)
-    statistics = monthly_cost(Api.METRIC_STATISTICS, requests, runs_a_month)
+    asked = metrics if requests is None else requests
+    statistics = monthly_cost(Api.METRIC_STATISTICS, asked, runs_a_month)
     worthwhile = statistics <= data * (1 - WORTHWHILE_SAVING)
     return Api.METRIC_STATISTICS if worthwhile else Api.METRIC_DATA

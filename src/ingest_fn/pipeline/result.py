@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from ingest_fn.pipeline.model import (
@@ -36,6 +37,28 @@ class RunInfo:
     account_id: str | None = None
     """None: the function's own."""
     part: Part | None = None
+    not_due: int = 0
+    """Chosen instances that this run need not read."""
+    reads_from: datetime | None = None
+    """First hour that any instance is read from, where that is before the window."""
+    freshness_hours: int = 1
+    plan_reason: str = ""
+    group: str | None = None
+    """The group whose marks this run moves; None: it has a window of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A run that never began: as much of its identity as is known. ``window`` None: not known."""
+
+    trigger: str
+    region: str
+    api: Api
+    window: Window | None = None
+    account_id: str | None = None
+    part: Part | None = None
+    requested: int = 0
+    """How many instances the event names; none of them was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +73,7 @@ class Counts:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    healed: int = 0
 
     @classmethod
     def of(cls, outcomes: Collection[InstanceOutcome]) -> Counts:
@@ -61,6 +85,7 @@ class Counts:
             inserted=sum(line.inserted for line in outcomes),
             updated=sum(line.updated for line in outcomes),
             unchanged=sum(line.unchanged for line in outcomes),
+            healed=sum(line.healed for line in outcomes),
         )
 
     def __add__(self, other: Counts) -> Counts:
@@ -97,6 +122,7 @@ class RunResult:
     cost: Cost = NOTHING_ASKED
     failures: list[tuple[str, str]] = field(default_factory=list)
     error: str | None = None
+    owed_hours: int = 0
     newest_hour_age: float | None = None
     """Seconds since the newest stored hour of any instance ended; None where none is stored."""
 
@@ -147,8 +173,14 @@ class RunResult:
             "region": run.region,
             "dry_run": run.dry_run,
             "window": {"start": zulu(run.window.start), "end": zulu(run.window.end)},
-            "instances": {"requested": run.requested, **counts["instances"]},
+            "instances": {
+                "requested": run.requested,
+                **counts["instances"],
+                "not_due": run.not_due,
+            },
             "rows": counts["rows"],
+            "hours": {"owed": self.owed_hours, "healed": self.counts.healed},
+            "plan": {"freshness_hours": run.freshness_hours, "reason": run.plan_reason},
             "cloudwatch": {
                 "api": run.api.value,
                 "calls": self.cost.calls,

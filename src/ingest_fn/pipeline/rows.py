@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
-from ingest_fn.pipeline.model import InstanceOutcome, Outcome, Reading, Rows, Written
+from ingest_fn.pipeline.model import Change, InstanceOutcome, Outcome, Reading, Rows, Written
 
 MISSING = float("nan")
+_NO_CHANGE = Change(0, 0)
 
 
 def make_rows(readings: Iterable[Reading], statistics: Statistics = DEFAULT) -> Rows:
@@ -49,8 +50,8 @@ def outcomes_of(
 
 def _outcome_of(reading: Reading, rows: int, written: Written) -> InstanceOutcome:
     datapoints = reading.datapoints
-    change = written.changes.get(reading.instance_id)
-    inserted, updated = (change.inserted, change.updated) if change else (0, 0)
+    change = written.changes.get(reading.instance_id, _NO_CHANGE)
+    inserted, updated = change.inserted, change.updated
     if reading.unread is not None:
         outcome = Outcome.PARTIAL if datapoints else Outcome.FAILED
     else:
@@ -63,5 +64,6 @@ def _outcome_of(reading: Reading, rows: int, written: Written) -> InstanceOutcom
         inserted=inserted,
         updated=updated,
         unchanged=rows - inserted - updated,
+        healed=change.healed,
         created=reading.instance_id in written.created,
     )

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 from ingest_fn.errors import EventError
-from ingest_fn.pipeline.model import Part, Window
+from ingest_fn.pipeline.model import HOUR, Part, Window
 from ingest_fn.request import fields
 from ingest_fn.request.target import WHAT, Target, ids_of, parse_target
-from ingest_fn.request.window import LOOKBACK, window_of
+from ingest_fn.request.window import LOOKBACK, floor, window_of
 
 _KEYS = {
     "scheduled_time": fields.TIMESTAMP,
@@ -25,6 +26,7 @@ _KEYS = {
     "part_of": "run_id (a UUID), part (a whole number) and quota_share (over 0, at most 1)",
 }
 _PART_KEYS = ("run_id", "part", "quota_share")
+_WINDOW_KEYS = {"lookback_hours", "start", "end"}
 _MAX_PARTS = 1_000_000
 _CONSOLE_TEMPLATE = {"key1", "key2", "key3"}
 _ENVELOPE = {
@@ -52,8 +54,12 @@ class Request:
     instance_ids: tuple[str, ...] | None
     dry_run: bool
     trigger: str
+    recent_from: datetime
+    """Start of the hours that every run reads; what a run stores before it is healed."""
     target: Target | None = None
     part: Part | None = None
+    own_window: bool = False
+    """Whether the event names its hours: then exactly those are read, of every instance."""
 
 
 def parse_event(event: object, *, now: datetime, lookback_hours: int) -> Request:
@@ -84,7 +90,22 @@ def parse_event(event: object, *, now: datetime, lookback_hours: int) -> Request
         trigger=trigger if part is None else "fan-out",
         target=parse_target(keys["target"]) if "target" in keys else None,
         part=part,
+        recent_from=floor(time or now) - lookback_hours * HOUR,
+        own_window=not keys.keys().isdisjoint(_WINDOW_KEYS),
     )
+
+
+def group_of(request: Request) -> str:
+    """A name for the instances that events like this choose: the same for every hourly run."""
+    target = request.target
+    if target is not None:
+        return f"{target.account_id} {target.region} {_digest(target.as_dict())}"
+    return "default" if request.instance_ids is None else _digest(sorted(request.instance_ids))
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def _instance_ids(value: object) -> tuple[str, ...] | None:

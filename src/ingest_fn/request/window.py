@@ -35,10 +35,10 @@ def window_of(
             if key not in keys:
                 raise EventError(f"The event has no {key}.", "start and end go together.")
         end_key = "end"
-        start, end = (_floor(fields.timestamp(key, keys[key])) for key in ("start", "end"))
+        start, end = (floor(fields.timestamp(key, keys[key])) for key in ("start", "end"))
     else:
         end_key = "scheduled_time" if "scheduled_time" in keys else "time"
-        end = _floor(reference)
+        end = floor(reference)
         back = keys.get("lookback_hours", lookback_hours)
         start = end - fields.integer("lookback_hours", back, 1, MAX_LOOKBACK_HOURS, LOOKBACK) * HOUR
     if start >= end:
@@ -46,12 +46,12 @@ def window_of(
             f"start {zulu(start)} is not before end {zulu(end)} (both count from the whole hour).",
             "Give a start at least one hour before the end.",
         )
-    if end > _floor(now):
+    if end > floor(now):
         raise EventError(
             f"{end_key} {zulu(end)} lies in the future: the last closed hour ended {zulu(now)}.",
             "Only closed hours are read; give an earlier one.",
         )
-    if start < _floor(reference) - RETENTION:
+    if start < floor(reference) - RETENTION:
         raise EventError(
             f"start {zulu(start)} is more than {RETENTION.days} days back.",
             "CloudWatch keeps hourly datapoints no longer; give a later one.",
@@ -59,5 +59,6 @@ def window_of(
     return Window(start, end)
 
 
-def _floor(moment: datetime) -> datetime:
+def floor(moment: datetime) -> datetime:
+    """The UTC hour that ``moment`` lies in."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

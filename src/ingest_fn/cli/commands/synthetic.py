@@ -22,11 +22,13 @@ from ingest_fn.cli.view import JsonView, View, notify
 from ingest_fn.local.synthetic.fleet import Machine, make_fleet
 from ingest_fn.local.synthetic.metrics import readings
 from ingest_fn.local.synthetic.publish import publish
+from ingest_fn.pipeline.arrears import due_by_window
 from ingest_fn.pipeline.ingest import run
-from ingest_fn.pipeline.model import Api, Batch, Cost, Fetched, Window
+from ingest_fn.pipeline.model import HOUR, Api, Batch, Cost, Fetched, Window
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
 from ingest_fn.pipeline.result import RunInfo, RunResult
+from ingest_fn.postgres.arrears import Arrears
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.ledger import PostgresLedger
 from ingest_fn.postgres.login import login_for
@@ -37,7 +39,6 @@ from ingest_fn.settings import database, region_of
 REGION = "local-synthetic-1"
 """No Region of AWS's, so that made-up instances are never taken for real ones."""
 
-ROWS_A_BATCH = 4_000
 MAX_DAYS = 455
 
 
@@ -116,12 +117,16 @@ def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> N
     with with_database(os.environ, notify) as env, view:
         login = login_for(database(env), env.get("AWS_REGION"))
         with closing(Connections(login)) as connections:
+            due = due_by_window(ids, window)
+            arrears = Arrears(
+                connections, ids, group=None, end=window.end, catch_up=MAX_DAYS * 24 * HOUR
+            )
             result = run(
                 RunResult(identity, HOURLY_RUNS_A_MONTH),
-                Plan(Api.SYNTHETIC, window, ids, max(1, ROWS_A_BATCH // window.hour_count)),
+                Plan(Api.SYNTHETIC, due, workers=2),
                 _SyntheticCloudWatch(fleet),
                 PostgresMetrics(connections, REGION),
-                PostgresLedger(connections),
+                PostgresLedger(connections, arrears=arrears),
                 observer=view,
                 workers=2,
                 time_left=lambda: math.inf,

@@ -12,6 +12,9 @@ OWNER = "ingest_owner"
 _GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {runtime}",
     "GRANT SELECT, INSERT ON {schema}.instances TO {runtime}",
+    "GRANT UPDATE (read_group, read_from, read_until) ON {schema}.instances TO {runtime}",
+    "GRANT SELECT, INSERT, UPDATE ON {schema}.read_groups TO {runtime}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.owed_hours TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.metrics TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.ingest_runs TO {runtime}",
     "REVOKE ALL ON FUNCTION {schema}.ensure_metrics_partitions FROM PUBLIC",

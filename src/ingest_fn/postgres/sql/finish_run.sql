@@ -10,6 +10,8 @@ UPDATE ingest_runs SET
     rows_inserted = %(inserted)s,
     rows_updated = %(updated)s,
     rows_unchanged = %(unchanged)s,
+    hours_owed = %(owed)s,
+    hours_healed = %(healed)s,
     cloudwatch_calls = %(calls)s,
     metrics_billed = %(metrics_billed)s,
     estimated_cost_usd = %(estimated_cost_usd)s,

@@ -37,6 +37,7 @@ changed AS MATERIALIZED (
 SELECT
     instance_id,
     count(*) FILTER (WHERE NOT known) AS inserted,
-    count(*) FILTER (WHERE known) AS updated
+    count(*) FILTER (WHERE known) AS updated,
+    count(*) FILTER (WHERE "timestamp" < %(recent_from)s) AS healed
 FROM changed
 GROUP BY instance_id

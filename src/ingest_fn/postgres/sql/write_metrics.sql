@@ -47,7 +47,7 @@ inserted AS (
     FROM changed
     WHERE NOT known
     ORDER BY "timestamp", instance_id
-    RETURNING instance_id
+    RETURNING instance_id, "timestamp"
 ),
 updated AS (
     INSERT INTO metrics AS stored (
@@ -67,15 +67,16 @@ updated AS (
     -- An overlapping run may have stored the same values since the probe.
     WHERE false
     OR stored.cpu_utilization IS DISTINCT FROM coalesce(excluded.cpu_utilization, stored.cpu_utilization) -- each column
-    RETURNING instance_id
+    RETURNING instance_id, "timestamp"
 )
 SELECT
     instance_id,
     count(*) FILTER (WHERE is_new) AS inserted,
-    count(*) FILTER (WHERE NOT is_new) AS updated
+    count(*) FILTER (WHERE NOT is_new) AS updated,
+    count(*) FILTER (WHERE "timestamp" < %(recent_from)s) AS healed
 FROM (
-    SELECT instance_id, true AS is_new FROM inserted
+    SELECT instance_id, "timestamp", true AS is_new FROM inserted
     UNION ALL
-    SELECT instance_id, false FROM updated
+    SELECT instance_id, "timestamp", false FROM updated
 ) AS done
 GROUP BY instance_id

@@ -1,0 +1,10 @@
+-- Members that this run did not choose any more keep the mark that the group had for them.
+UPDATE instances SET
+    read_group = NULL,
+    read_until = greatest(
+        instances.read_until, read_groups.read_until[instances.read_slot + 1]
+    )
+FROM read_groups
+WHERE read_groups.name = %(group)s
+AND instances.read_group = read_groups.id
+AND instances.instance_id <> ALL(%(chosen)s::text[])

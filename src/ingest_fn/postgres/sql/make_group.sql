@@ -1,0 +1,1 @@
+INSERT INTO read_groups (name) VALUES (%(group)s) ON CONFLICT (name) DO NOTHING
