@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ingest_fn.errors import ConfigurationError, IngestError
@@ -12,7 +13,11 @@ from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome
 from ingest_fn.pipeline.plan import make_plan
 from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.request.event import Request, parse_event
+from ingest_fn.request.selection import Selection
 from ingest_fn.wiring import Parts
+
+if TYPE_CHECKING:
+    from ingest_fn.discovery.resolve import Resolved
 
 
 class Ingester:
@@ -30,11 +35,11 @@ class Ingester:
         time_left: Callable[[], float],
         observer: Observer | None = None,
         trigger: str | None = None,
-        default_ids: tuple[str, ...] | None = None,
+        default: Selection | None = None,
     ) -> RunResult:
         """Do what ``event`` asks. ``time_left``: seconds until it must be over.
 
-        ``default_ids`` stand in for the SSM parameter where the event names no instances.
+        ``default`` stands in for the SSM parameter where the event names no instances.
 
         Raises EventError, ConfigurationError, StoreUnreachableError before anything is written;
         IncompleteRunError after what could be read is stored.
@@ -43,12 +48,12 @@ class Ingester:
         request = parse_event(event, now=now, lookback_hours=settings.lookback_hours)
         trigger = trigger or request.trigger
         try:
-            ids = self._chosen(request, default_ids)
+            resolved = self._resolved(request, default, now, time_left)
         except IngestError as error:
             self._keep_refusal(request, trigger, error)
             raise
         plan = make_plan(
-            ids,
+            resolved.instance_ids,
             request.window,
             # The free requests that GetMetricStatistics is taken for are one million for all
             # accounts of an organisation together, not for each.
@@ -58,7 +63,7 @@ class Ingester:
             now=now,
             datapoints_a_second=settings.datapoints_a_second,
         )
-        info = self._info(request, trigger, plan.api, len(ids))
+        info = self._info(request, trigger, plan.api, len(resolved.instance_ids))
         clients = parts.accounts.clients(request.target) if request.target else parts.home
         share = request.part.quota_share if request.part else 1.0
         return run(
@@ -86,21 +91,30 @@ class Ingester:
             part=request.part,
         )
 
-    def _chosen(self, request: Request, default_ids: tuple[str, ...] | None) -> Sequence[str]:
+    def _resolved(
+        self,
+        request: Request,
+        default: Selection | None,
+        now: datetime,
+        time_left: Callable[[], float],
+    ) -> Resolved:
         """Which instances."""
-        parts = self._parts
-        if request.target is not None:
-            from ingest_fn.discovery.resolve import target_ids
+        from ingest_fn.discovery.resolve import resolve, resolve_target
 
-            return target_ids(request.target, parts.accounts.clients(request.target))
-        return request.instance_ids or default_ids or self._parameter_ids()
+        parts, window = self._parts, request.window
+        if request.target is not None:
+            clients = parts.accounts.clients(request.target)
+            return resolve_target(request.target, clients, window, now=now, time_left=time_left)
+        selection = request.selection or default or self._parameter(time_left)
+        return resolve(selection, parts.home, window, now=now, time_left=time_left)
 
     def _keep_refusal(self, request: Request, trigger: str, error: IngestError) -> None:
         """A row in the ledger for a run of which nothing could be read."""
         if request.dry_run:
             return
         target, settings = request.target, self._parts.settings
-        ids = target.slice.of(target.instance_ids) if target else ()
+        named = target.selection.include.ids if target and target.selection else ()
+        ids = target.slice.of(named) if target else ()
         info = self._info(request, trigger, settings.api or Api.METRIC_DATA, len(ids))
         result = RunResult(info, settings.runs_a_month, error=str(error))
         outcomes = [InstanceOutcome(id_, Outcome.FAILED, reason=error.message) for id_ in ids]
@@ -108,17 +122,17 @@ class Ingester:
         self._parts.ledger.begin(info)
         self._parts.ledger.finish(result)
 
-    def _parameter_ids(self) -> Sequence[str]:
+    def _parameter(self, time_left: Callable[[], float]) -> Selection:
         name = self._parts.settings.instance_ids_parameter
         if name is None:
             raise ConfigurationError(
                 "Nothing says which instances to read: INSTANCE_IDS_PARAMETER is not set.",
-                "Set it to the name of an SSM parameter, put instance_ids into the event, "
+                "Set it to the name of an SSM parameter, put instances into the event, "
                 "or, on the command line, set AWS_INSTANCE_IDS.",
             )
-        from ingest_fn.discovery.parameters import read_instance_ids
+        from ingest_fn.discovery.parameters import read_selection
 
-        return read_instance_ids(self._parts.home.make("ssm"), name)
+        return read_selection(self._parts.home.make("ssm"), name, time_left=time_left)
 
     def close(self) -> None:
         """Close the database connections."""

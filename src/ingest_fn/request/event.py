@@ -119,7 +119,9 @@ def _unwrapped(event: Mapping[str, object]) -> tuple[Mapping[str, object], datet
     if "detail-type" not in event and "source" not in event:
         return event, None, "manual"
     if "time" not in event:
-        raise ConfigurationError("The EventBridge envelope has no time.", "Send the envelope whole.")
+        raise ConfigurationError(
+            "The EventBridge envelope has no time.", "Send the envelope whole."
+        )
     takes = "a JSON object, or one in a string"
     detail = event.get("detail", {})
     if isinstance(detail, str):

@@ -56,7 +56,7 @@ def shown(value: object) -> str:
 def quoted(value: object) -> str:
     """The same, with text between single quotes."""
     shape = shown(value)
-    return f"'{shape.strip('"')}'" if shape.startswith('"') else shape
+    return "'" + shape.strip('"') + "'" if shape.startswith('"') else shape
 
 
 def printable(text: str) -> str:
@@ -162,4 +162,3 @@ def choice(key: str, value: object, *choices: str) -> str:
     if not isinstance(value, str) or value not in choices:
         raise invalid(key, value, " or ".join((", ".join(choices[:-1]), choices[-1])))
     return value
-

@@ -133,8 +133,8 @@ def parse_items(values: Iterable[object], *, where: str) -> Selection:
         excluded = isinstance(value, str) and value.startswith("!")
         if not isinstance(value, str) or not sides[excluded].take(value.removeprefix("!")):
             raise ConfigurationError(
-                f"{where} holds {fields.quoted(value)} (item {number}), which is neither an instance id "
-                "nor another item.",
+                f"{where} holds {fields.quoted(value)} (item {number}), which is no instance id "
+                "and no other item.",
                 _ITEM_FORM,
             )
     selection = Selection(*(side.terms() for side in sides))
@@ -203,4 +203,3 @@ def _tags(item: str) -> Tags | None:
             return None
         tags[Tag(key, value if equals else None)] = None
     return tuple(tags) if len(tags) <= MAX_TAGS_JOINED else None
-

@@ -91,7 +91,8 @@ def _named(selection: Selection | None) -> dict[str, list[str]]:
     """The key of a target for ``selection``."""
     if selection is None:
         return {}
-    return {"instances" if selection.asks_ec2 or selection.exclude else "instance_ids": selection.items}
+    plain = not (selection.asks_ec2 or selection.exclude)
+    return {"instance_ids" if plain else "instances": selection.items}
 
 
 def parse_target(value: object, where: str = "target") -> Target:
