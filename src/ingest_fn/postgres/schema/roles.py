@@ -12,6 +12,13 @@ OWNER = "ingest_owner"
 _GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {runtime}",
     "GRANT SELECT, INSERT ON {schema}.instances TO {runtime}",
+    (
+        "GRANT UPDATE (region, account_id, name, instance_type, state, launched_at, "
+        "availability_zone, platform, lifecycle, architecture, tags) ON {schema}.instances "
+        "TO {runtime}"
+    ),
+    "GRANT SELECT, INSERT, UPDATE ON {schema}.instance_changes TO {runtime}",
+    "GRANT SELECT, INSERT, UPDATE ON {schema}.instance_types TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.metrics TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.ingest_runs TO {runtime}",
     "REVOKE ALL ON FUNCTION {schema}.ensure_metrics_partitions FROM PUBLIC",
