@@ -10,7 +10,7 @@ import os
 import platform
 from pathlib import Path
 
-from benchmarks import cold_start, decode, key_order, memory, pipeline, stages, store
+from benchmarks import cold_start, decode, discovery, key_order, memory, pipeline, stages, store
 
 SHORT, FULL = [100, 1_000, 5_000], [100, 1_000, 10_000, 50_000]
 
@@ -35,6 +35,7 @@ def main() -> None:
     parts = {
         "End to end, CloudWatch 30 ms away and Postgres 1 ms": lambda: pipeline.results(counts),
         "A GetMetricData call on the client's side": decode.results,
+        "Discovery: DescribeInstances of a whole fleet": discovery.results,
         "The store alone": lambda: store.results(10_000 if asked.full else 1_000, 30),
         "The order of the key": lambda: key_order.results(5_000 if asked.full else 1_000, 30),
         "Memory and CPU over the fleet's size": lambda: memory.results(counts[1:]),

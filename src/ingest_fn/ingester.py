@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ingest_fn.errors import ConfigurationError, IngestError, StoreError
@@ -17,7 +18,11 @@ from ingest_fn.pipeline.model import HOUR, Api
 from ingest_fn.pipeline.plan import make_plan
 from ingest_fn.pipeline.result import Refusal, RunInfo, RunResult
 from ingest_fn.request.event import Request, group_of, parse_event
+from ingest_fn.request.selection import Selection
 from ingest_fn.wiring import Parts
+
+if TYPE_CHECKING:
+    from ingest_fn.discovery.resolve import Resolved
 
 
 class Ingester:
@@ -35,11 +40,11 @@ class Ingester:
         time_left: Callable[[], float],
         observer: Observer | None = None,
         trigger: str | None = None,
-        default_ids: tuple[str, ...] | None = None,
+        default: Selection | None = None,
     ) -> RunResult:
         """Do what ``event`` asks. ``time_left``: seconds until it must be over.
 
-        ``default_ids`` stand in for the SSM parameter where the event names no instances.
+        ``default`` stands in for the SSM parameter where the event names no instances.
 
         Raises EventError, ConfigurationError, StoreUnreachableError before anything is written;
         IncompleteRunError after what could be read is stored.
@@ -49,9 +54,11 @@ class Ingester:
         try:
             request = parse_event(event, now=now, lookback_hours=settings.reach.lookback)
             trigger = trigger or request.trigger
-            ids = self._chosen(request, default_ids)
+            resolved = self._resolved(request, default, now, time_left)
+            ids = resolved.instance_ids
             group = None if request.own_window else group_of(request)
-            arrears = parts.arrears(ids, request.window.end, group)
+            chosen = (*ids, *resolved.not_due_ids)
+            arrears = parts.arrears(chosen, request.window.end, group)
             known = arrears.known()
             choice = self._choice(request, len(ids), now)
         except IngestError as error:
@@ -67,7 +74,7 @@ class Ingester:
         )
         info = replace(
             self._info(request, trigger, plan.api, due.requested),
-            not_due=due.not_due,
+            not_due=due.not_due + resolved.not_due,
             reads_from=min((need.window.start for need in due.needs), default=None),
             freshness_hours=choice.freshness_hours,
             plan_reason=choice.reason,
@@ -128,14 +135,22 @@ class Ingester:
             part=request.part,
         )
 
-    def _chosen(self, request: Request, default_ids: tuple[str, ...] | None) -> Sequence[str]:
+    def _resolved(
+        self,
+        request: Request,
+        default: Selection | None,
+        now: datetime,
+        time_left: Callable[[], float],
+    ) -> Resolved:
         """Which instances."""
-        parts = self._parts
-        if request.target is not None:
-            from ingest_fn.discovery.resolve import target_ids
+        from ingest_fn.discovery.resolve import resolve, resolve_target
 
-            return target_ids(request.target, parts.accounts.clients(request.target))
-        return request.instance_ids or default_ids or self._parameter_ids()
+        parts, window = self._parts, request.window
+        if request.target is not None:
+            clients = parts.accounts.clients(request.target)
+            return resolve_target(request.target, clients, window, now=now, time_left=time_left)
+        selection = request.selection or default or self._parameter(time_left)
+        return resolve(selection, parts.home, window, now=now, time_left=time_left)
 
     def _keep_refusal(
         self, event: object, request: Request | None, trigger: str, error: IngestError
@@ -147,29 +162,30 @@ class Ingester:
         refusal = Refusal(trigger, settings.region, settings.api or Api.METRIC_DATA)
         if request is not None:
             target = request.target
+            named = target.selection.include.ids if target and target.selection else ()
             refusal = replace(
                 refusal,
                 region=target.region if target else settings.region,
                 window=request.window,
                 account_id=target.account_id if target else None,
                 part=request.part,
-                requested=len(target.slice.of(target.instance_ids)) if target else 0,
+                requested=len(target.slice.of(named)) if target else 0,
             )
         # The error at hand says what to do; that the ledger is out of reach as well does not.
         with suppress(IngestError):
             self._parts.ledger().refuse(refusal, str(error))
 
-    def _parameter_ids(self) -> Sequence[str]:
+    def _parameter(self, time_left: Callable[[], float]) -> Selection:
         name = self._parts.settings.instance_ids_parameter
         if name is None:
             raise ConfigurationError(
                 "Nothing says which instances to read: INSTANCE_IDS_PARAMETER is not set.",
-                "Set it to the name of an SSM parameter, put instance_ids into the event, "
+                "Set it to the name of an SSM parameter, put instances into the event, "
                 "or, on the command line, set AWS_INSTANCE_IDS.",
             )
-        from ingest_fn.discovery.parameters import read_instance_ids
+        from ingest_fn.discovery.parameters import read_selection
 
-        return read_instance_ids(self._parts.home.make("ssm"), name)
+        return read_selection(self._parts.home.make("ssm"), name, time_left=time_left)
 
     def close(self) -> None:
         """Close the database connections."""

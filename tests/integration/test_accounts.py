@@ -16,14 +16,14 @@ import pytest
 from ingest_fn.aws.accounts import SESSION_NAME, Accounts
 from ingest_fn.aws.clients import Clients
 from ingest_fn.discovery import resolve
-from ingest_fn.discovery.resolve import target_ids
+from ingest_fn.discovery.resolve import resolve_target
 from ingest_fn.errors import AccessDeniedError, ConfigurationError
 from ingest_fn.ingester import Ingester
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.pipeline.result import RunResult
-from ingest_fn.request.target import parse_target
+from ingest_fn.request.target import Target, parse_target
 from tests.accounts import Place, Sts, role
-from tests.making import instance_id
+from tests.making import DAY, instance_id
 
 ACCOUNT, REGION = "111111111111", "us-west-2"
 EVENT = {"scheduled_time": "2026-11-23T10:15:00Z", "lookback_hours": 2}
@@ -54,6 +54,10 @@ def ingest(ingester: Ingester, target: dict[str, Any], **more: Any) -> RunResult
     return ingester.ingest(
         EVENT | {"target": target} | more, now=datetime.now(UTC), time_left=lambda: math.inf
     )
+
+
+def target_ids(target: Target, clients: Clients) -> tuple[str, ...]:
+    return resolve_target(target, clients, DAY, now=datetime.now(UTC)).instance_ids
 
 
 def ledger(url: str) -> list[tuple[Any, ...]]:

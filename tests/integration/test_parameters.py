@@ -11,14 +11,18 @@ import boto3
 import pytest
 
 from ingest_fn.aws.clients import Clients
-from ingest_fn.discovery.parameters import read_instance_ids
-from ingest_fn.errors import AccessDeniedError, ConfigurationError, IngestError
+from ingest_fn.discovery.parameters import read_selection
+from ingest_fn.errors import AccessDeniedError, AwsError, ConfigurationError, IngestError
 from ingest_fn.local.aws import LocalAws
 from tests.json_service import Body, running_json_service
 from tests.making import instance_id
 
 ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
 REGION = "eu-central-1"
+
+
+def read_instance_ids(client: Any, name: str) -> tuple[str, ...]:
+    return read_selection(client, name).include.ids
 
 
 @pytest.fixture
@@ -159,3 +163,46 @@ def test_an_answer_that_is_an_error_is_no_missing_parameter(
     ):
         read_instance_ids(client, name)
     assert not isinstance(caught.value, ConfigurationError)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"Parameter": None},
+        {"Parameter": {"Name": "/fleet", "Value": ONE}},
+        {"Parameter": {"Name": "/fleet", "Type": "String"}},
+    ],
+)
+def test_what_is_no_answer_of_parameter_store_is_called_so(
+    monkeypatch: pytest.MonkeyPatch, answer: Body
+) -> None:
+    with (
+        parameter_store(monkeypatch, lambda _: (200, answer)) as client,
+        pytest.raises(AwsError, match="not an answer of Parameter Store"),
+    ):
+        read_instance_ids(client, "/fleet")
+
+
+def test_pages_without_an_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same token again, ever new ones, and ones that take longer than the run has."""
+    asked: list[Body] = []
+
+    def again(body: Body) -> tuple[int, Body]:
+        asked.append(body)
+        return 200, {"Parameters": [], "NextToken": "again"}
+
+    def ever_new(body: Body) -> tuple[int, Body]:
+        asked.append(body)
+        return 200, {"Parameters": [], "NextToken": f"token-{len(asked)}"}
+
+    with parameter_store(monkeypatch, again) as client, pytest.raises(AwsError, match="again"):
+        read_instance_ids(client, "/fleet/")
+    assert len(asked) < 5
+    monkeypatch.setattr("ingest_fn.discovery.pages.MAX_PAGES", 30)
+    with parameter_store(monkeypatch, ever_new) as client:
+        with pytest.raises(AwsError, match="after 30 pages without an end"):
+            read_instance_ids(client, "/fleet/")
+        seconds = iter([60.0, 30.0, 10.0])
+        with pytest.raises(AwsError, match="on page 3: the run's time is up"):
+            read_selection(client, "/fleet/", time_left=lambda: next(seconds))

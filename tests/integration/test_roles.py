@@ -197,7 +197,7 @@ REPLACE = "CREATE OR REPLACE FUNCTION {} RETURNS integer LANGUAGE sql AS 'SELECT
         "DELETE FROM metrics_2026_11",
         "DELETE FROM instances",
         "DELETE FROM ingest_runs",
-        "UPDATE instances SET region = 'elsewhere'",
+        "UPDATE instances SET instance_id = 'elsewhere'",
         "UPDATE alembic_version SET version_num = '0000'",
         "GRANT ingest_owner TO CURRENT_USER",
         "GRANT SELECT ON alembic_version TO PUBLIC",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ingest_fn.errors import EventError
 from ingest_fn.pipeline.model import HOUR, Part, Window
 from ingest_fn.request.event import parse_event
+from ingest_fn.request.selection import parse_items
 from ingest_fn.request.target import parse_target
 from ingest_fn.request.window import MAX_LOOKBACK_HOURS
 
@@ -63,7 +64,7 @@ def test_the_window_of_an_event(event: object, window: Window) -> None:
 def test_every_sample_event_is_taken(path: Path) -> None:
     request = parse_event(json.loads(path.read_text()), now=NOW, lookback_hours=24)
     assert request.dry_run == (path.stem == "dry-run")
-    assert (request.instance_ids is not None) == (path.stem == "one-instance")
+    assert (request.selection is not None) == (path.stem == "one-instance")
     assert (request.target is not None) == (path.stem == "target")
 
 
@@ -105,12 +106,37 @@ def test_a_target_and_its_place_in_a_fan_out() -> None:
         ),
         (
             {"scheduled_time": "2026-11-23T11:15:00Z"},
-            "scheduled_time 2026-11-23T11:00:00Z lies in the future",
+            "scheduled_time 2026-11-23T11:15:00Z lies in the future",
         ),
         (
             {"start": "2025-08-01T00:00:00Z", "end": "2026-11-01T00:00:00Z"},
             "more than 455 days back",
         ),
+        ({"scheduled_time": "2015-01-01T00:00:00Z"}, "scheduled_time 2015-01-01T00:00:00Z less 24"),
+        ({"scheduled_time": "0001-01-01T00:00:00Z"}, "1-01-01T00:00:00Z less 24"),
+        ({"scheduled_time": "0001-01-01T00:00:00+14:00"}, "scheduled_time is"),
+        ({"scheduled_time": "9999-12-31T23:59:59Z"}, "lies in the future"),
+        ({"start": "0001-01-01T00:00:00Z", "end": "2026-11-01T00:00:00Z"}, "455 days back"),
+        (
+            {"scheduled_time": "2026-11-22T10:00:00Z", "lookback_hours": MAX_LOOKBACK_HOURS},
+            "less 10920 hours is more than 455 days back",
+        ),
+        ({"lookback_hours": 10**4300}, "lookback_hours is a int that cannot be shown"),
+        ({"lookback_hours": None}, "lookback_hours is null"),
+        ({"instance_ids": None}, "instance_ids is null"),
+        ({"instances": None}, "instances is null"),
+        ({"instances": []}, "instances holds no instance ids"),
+        ({"instances": "all"}, 'instances is "all"'),
+        ({"instances": ["tag:"]}, "instances holds 'tag:' (item 1)"),
+        ({"instances": ["all"], "instance_ids": ["i-0a1b2c3d"]}, "instances beside instance_ids"),
+        ({"target": None}, "target is null"),
+        ({"dry_run": "x" * 300}, 'dry_run is "' + "x" * 199 + "…"),
+        ({"x" * 10_000_000: 1}, "unknown key 'xxx"),
+        ({"\u202egnp": 1}, "unknown key '\\u202egnp'"),
+        (RULE | {"detail": 0}, "detail is 0"),
+        (RULE | {"detail": None}, "detail is null"),
+        (RULE | {"detail": "[" * 100_000}, "detail is"),
+        (RULE | {"detail": {"scheduled_time": 5}}, "scheduled_time is 5"),
         ({"start": "2026-11-01T00:00:00", "end": "2026-11-02T00:00:00Z"}, "start is"),
         ({"start": 1, "end": "2026-11-02T00:00:00Z"}, "start is 1"),
         ({"scheduled_time": "<aws.scheduler.scheduled-time>"}, "scheduled_time is"),
@@ -139,6 +165,40 @@ def test_a_bad_event_is_refused_by_name(event: object, said: str) -> None:
         parse(event)
     assert said in caught.value.message
     assert caught.value.hint
+    assert len(str(caught.value)) < 1_000
+    assert str(caught.value).isprintable()
+
+
+def test_a_clock_that_is_a_little_behind_takes_the_event_of_the_new_hour() -> None:
+    early = datetime(2026, 11, 23, 9, 59, 59, 900_000, tzinfo=UTC)
+    events = [{"scheduled_time": "2026-11-23T10:00:00Z"}, RULE | {"time": "2026-11-23T10:02Z"}]
+    for event in events:
+        assert parse_event(event, now=early, lookback_hours=24).window == DAY
+    with pytest.raises(EventError, match="the last closed hour ended 2026-11-23T09:00:00Z"):
+        parse({"scheduled_time": "2026-11-23T10:05:00Z"}, early)
+
+
+def test_what_aws_adds_to_an_envelope_is_ignored() -> None:
+    event = RULE | {"replay-name": "again", "dry_run": True}
+    request = parse_event(event, now=NOW, lookback_hours=24)
+    assert (request.window, request.dry_run) == (DAY, True)
+
+
+def test_an_event_that_names_its_window_says_so() -> None:
+    named: list[dict[str, object]] = [
+        {"lookback_hours": 2},
+        {"start": "2026-11-23T09:00:00Z", "end": "2026-11-23T10:00:00Z"},
+    ]
+    for event in named:
+        assert parse_event(event, now=NOW, lookback_hours=24).own_window
+    for other in ({}, {"scheduled_time": "2026-11-23T10:00:00Z"}):
+        assert not parse_event(other, now=NOW, lookback_hours=24).own_window
+
+
+def test_instances_by_selection() -> None:
+    event = {"instances": ["tag:Env=prod", "!i-0a1b2c3d"]}
+    selection = parse_event(event, now=NOW, lookback_hours=24).selection
+    assert selection == parse_items(event["instances"], where="instances")
 
 
 @given(st.integers(0, 59), st.integers(0, 59))
@@ -152,7 +212,7 @@ def test_any_minute_of_an_hour_reads_the_same_hours(one: int, other: int) -> Non
 @given(
     st.datetimes(datetime(2026, 1, 1), datetime(2026, 11, 23, 10)),  # noqa: DTZ001  hypothesis adds the zone
     st.integers(-12 * 60, 14 * 60),
-    st.integers(1, MAX_LOOKBACK_HOURS),
+    st.integers(1, MAX_LOOKBACK_HOURS - 330 * 24),
 )
 def test_every_window_is_whole_closed_utc_hours(moment: datetime, offset: int, hours: int) -> None:
     zone = timezone(timedelta(minutes=offset))
@@ -176,6 +236,7 @@ json_values = st.recursive(
 KEYS = (
     "scheduled_time",
     "instance_ids",
+    "instances",
     "target",
     "part_of",
     "lookback_hours",

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest_fn.errors import EventError
+from ingest_fn.errors import ConfigurationError
+from ingest_fn.request.selection import Selection, Tag, Terms
 from ingest_fn.request.target import Slice, Target, parse_target
 from tests.making import instance_id
 from tests.unit.test_event import json_values
@@ -15,16 +16,25 @@ from tests.unit.test_event import json_values
 ID = "i-0123456789abcdef0"
 ROLE = "arn:aws:iam::123456789012:role/fleet/reader"
 HERE: dict[str, Any] = {"account_id": "123456789012", "region": "eu-west-1"}
+NAMED = Selection(Terms((ID,)))
 ONE = HERE | {"instance_ids": [ID]}
 
 
 @pytest.mark.parametrize(
     ("value", "target"),
     [
-        (ONE, Target("123456789012", "eu-west-1", instance_ids=(ID,))),
+        (ONE, Target("123456789012", "eu-west-1", selection=NAMED)),
         (
             HERE | {"role_arn": ROLE, "external_id": "a:b", "parameter": "/fleet/"},
             Target("123456789012", "eu-west-1", ROLE, "a:b", parameter="/fleet/"),
+        ),
+        (
+            HERE | {"instances": ["tag:Env=prod", f"!{ID}"]},
+            Target(
+                "123456789012",
+                "eu-west-1",
+                selection=Selection(Terms(tags=((Tag("Env", "prod"),),)), Terms((ID,))),
+            ),
         ),
         (
             HERE | {"selector": {"tag:Name": ["web", "db"]}, "slice": {"before": ID}},
@@ -72,6 +82,11 @@ def test_a_target_there_and_back(value: dict[str, Any], target: Target) -> None:
         (ONE | {"role_arn": ROLE, "external_id": None}, "target.external_id is null"),
         (HERE, "in one way which instances"),
         (ONE | {"parameter": "/fleet/"}, "in one way which instances"),
+        (ONE | {"instances": ["all"]}, "in one way which instances"),
+        (HERE | {"instances": ["any"]}, "target.instances holds 'any'"),
+        (HERE | {"instances": "all"}, 'target.instances is "all"'),
+        (HERE | {"instances": None}, "target.instances is null"),
+        (HERE | {"instance_ids": ["all"]}, "'all'"),
         (HERE | {"instance_ids": ID}, "target.instance_ids is"),
         (HERE | {"instance_ids": []}, "target.instance_ids holds no instance ids"),
         (HERE | {"instance_ids": ["web-1"]}, "'web-1'"),
@@ -86,20 +101,29 @@ def test_a_target_there_and_back(value: dict[str, Any], target: Target) -> None:
     ],
 )
 def test_a_bad_target_is_refused_by_name(value: object, said: str) -> None:
-    with pytest.raises(EventError) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         parse_target(value)
     assert said in caught.value.message
     assert caught.value.hint
 
 
-KEYS = ("account_id", "region", "role_arn", "external_id", "instance_ids", "selector", "slice")
+KEYS = (
+    "account_id",
+    "region",
+    "role_arn",
+    "external_id",
+    "instances",
+    "instance_ids",
+    "selector",
+    "slice",
+)
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), json_values))
-def test_any_json_is_a_target_or_an_event_error(value: dict[str, object]) -> None:
+def test_any_json_is_a_target_or_an_error(value: dict[str, object]) -> None:
     try:
         target = parse_target(ONE | value)
-    except EventError:
+    except ConfigurationError:
         return
     assert parse_target(json.loads(json.dumps(target.as_dict()))) == target
 

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from ingest_fn import settings
-from ingest_fn.discovery.resolve import target_ids
+from ingest_fn.discovery.resolve import resolve_target
 from ingest_fn.errors import ConfigurationError, EventError, IncompleteRunError, IngestError
 from ingest_fn.fan_out.parts import Planned, cut, largest_part, with_quota
 from ingest_fn.fan_out.summary import FanOutResult
@@ -49,20 +49,18 @@ class FanOut:
         has run then. A target whose instances cannot be listed is no error but one part: its run
         meets the same refusal, and reports it.
         """
-        request = parse_event(
-            event,
-            now=datetime.fromisoformat(started_at),
-            lookback_hours=self._settings.reach.lookback,
-        )
-        if request.target or request.instance_ids or request.part:
+        now = datetime.fromisoformat(started_at)
+        lookback_hours = self._settings.reach.lookback
+        request = parse_event(event, now=now, lookback_hours=lookback_hours)
+        if request.target or request.selection or request.part:
             raise EventError(
-                "A fan-out takes no instance_ids, target or part_of.",
+                "A fan-out takes no instances, target or part_of.",
                 "Its targets are those of the SSM parameter that TARGETS_PARAMETER names.",
             )
         targets = read_targets(
             self._parts.home.make("ssm"), self._limits.targets_parameter, home=home
         )
-        parts, unresolved = self._planned(targets, request.window)
+        parts, unresolved = self._planned(targets, request.window, now)
         plan = {
             "run_id": str(uuid5(NAMESPACE_URL, execution)),
             "trigger": request.trigger,
@@ -101,7 +99,7 @@ class FanOut:
         return result
 
     def _planned(
-        self, targets: Sequence[Target], window: Window
+        self, targets: Sequence[Target], window: Window, now: datetime
     ) -> tuple[list[Planned], list[dict[str, str]]]:
         """The parts of all targets, and the targets whose instances could not be listed."""
         limits, unresolved = self._limits, list[dict[str, str]]()
@@ -111,7 +109,9 @@ class FanOut:
 
         def parts_of(target: Target) -> list[Planned]:
             try:
-                return cut(target, target_ids(target, self._parts.accounts.clients(target)), most)
+                clients = self._parts.accounts.clients(target)
+                found = resolve_target(target, clients, window, now=now)
+                return cut(target, found.instance_ids, most)
             except IngestError as error:
                 unresolved.append(
                     {

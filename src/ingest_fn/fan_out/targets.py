@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest_fn.discovery.parameters import read_parameters
-from ingest_fn.errors import ConfigurationError, EventError
+from ingest_fn.errors import ConfigurationError
 from ingest_fn.request.target import WHAT, Target, parse_target
 
 _EXAMPLE = """--type String --value '[{"account_id": "…", "region": "…", "selector": {…}}]'"""
@@ -23,7 +23,7 @@ def read_targets(client: Any, name: str, *, home: str) -> tuple[Target, ...]:
     targets: dict[Target, None] = {}
     for where, text in read_parameters(client, name, example=_EXAMPLE):
         for place, value in _values(where, text):
-            target = _parsed(value, place)
+            target = parse_target(value, place)
             if target.role_arn is None and target.account_id != home:
                 raise ConfigurationError(
                     f"{place} is in account {target.account_id} and has no role_arn.",
@@ -38,19 +38,12 @@ def read_targets(client: Any, name: str, *, home: str) -> tuple[Target, ...]:
 def _values(where: str, text: str) -> Iterator[tuple[str, object]]:
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"{where} is not JSON ({error}).", f"Write {WHAT}, or an array of such."
+            f"{where} is not JSON ({type(error).__name__}).", f"Write {WHAT}, or an array of such."
         ) from error
     if not isinstance(given, list):
         yield where, given
         return
     for number, value in enumerate(given):
         yield f"{where}, target {number}", value
-
-
-def _parsed(value: object, place: str) -> Target:
-    try:
-        return parse_target(value, place)
-    except EventError as error:
-        raise ConfigurationError(error.message, error.hint) from error

@@ -6,52 +6,33 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from uuid import UUID
 
-from ingest_fn.errors import EventError
+from ingest_fn.errors import ConfigurationError, EventError
 from ingest_fn.pipeline.model import HOUR, Part, Window
 from ingest_fn.request import fields
-from ingest_fn.request.target import WHAT, Target, ids_of, parse_target
-from ingest_fn.request.window import LOOKBACK, floor, window_of
+from ingest_fn.request.selection import Selection
+from ingest_fn.request.target import Target, ids_of, items_of, parse_target
+from ingest_fn.request.window import floor, lookback, window_of
 
-_KEYS = {
-    "scheduled_time": fields.TIMESTAMP,
-    "instance_ids": "a list of EC2 instance ids",
-    "target": WHAT,
-    "lookback_hours": LOOKBACK,
-    "start": fields.TIMESTAMP,
-    "end": fields.TIMESTAMP,
-    "dry_run": "true or false",
-    "part_of": "run_id (a UUID), part (a whole number) and quota_share (over 0, at most 1)",
-}
-_PART_KEYS = ("run_id", "part", "quota_share")
-_WINDOW_KEYS = {"lookback_hours", "start", "end"}
+_PART = "run_id (a UUID), part (a whole number) and quota_share (over 0, at most 1)"
 _MAX_PARTS = 1_000_000
 _CONSOLE_TEMPLATE = {"key1", "key2", "key3"}
-_ENVELOPE = {
-    "version",
-    "id",
-    "detail-type",
-    "source",
-    "account",
-    "time",
-    "region",
-    "resources",
-    "detail",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What one event asks for.
 
-    The instances are ``instance_ids`` or those of ``target``; where both are None, the SSM
-    parameter names them. ``part`` is set where a fan-out sent the event.
+    The instances are those of ``selection`` or of ``target``; where both are None, the SSM
+    parameter names them. ``own_window`` says that the event named its window itself: exactly
+    that is read, of every chosen instance. ``part`` is set where a fan-out sent the event.
     """
 
     window: Window
-    instance_ids: tuple[str, ...] | None
+    selection: Selection | None
     dry_run: bool
     trigger: str
     recent_from: datetime
@@ -68,30 +49,37 @@ def parse_event(event: object, *, now: datetime, lookback_hours: int) -> Request
     ``lookback_hours`` is what holds where the event says nothing. An event that carries a time
     counts from it, so that a retry reads the same hours. Raises EventError.
     """
+    try:
+        return _request(event, now, lookback_hours)
+    except ConfigurationError as error:
+        raise EventError(error.message, error.hint) from error
+
+
+def _request(event: object, now: datetime, lookback_hours: int) -> Request:
     if not isinstance(event, Mapping):
-        raise EventError(
+        raise ConfigurationError(
             f"The event is {fields.shown(event)}, not a JSON object.",
             'Send {} for the configured instances, or see the README under "Events".',
         )
-    keys, time, trigger = _unwrapped(event)
-    fields.known_keys("The event", keys, _KEYS)
-    if "instance_ids" in keys and "target" in keys:
-        raise EventError(
-            "The event has instance_ids beside target.", "Put the instance_ids into the target."
+    given, time, trigger = _unwrapped(event)
+    keys = fields.checked("The event", given, _FIELDS)
+    ways = [key for key in _WAYS if key in keys]
+    if len(ways) > 1:
+        raise ConfigurationError(
+            f"The event has {ways[0]} beside {ways[1]}.", f"Give one of {', '.join(_WAYS)}."
         )
     if time is None and "scheduled_time" in keys:
-        time = fields.timestamp("scheduled_time", keys["scheduled_time"])
-        trigger = "schedule"
-    part = _part(keys["part_of"]) if "part_of" in keys else None
+        time, trigger = keys["scheduled_time"], "schedule"
+    part = keys.get("part_of")
     return Request(
         window=window_of(keys, time, now, lookback_hours),
-        instance_ids=_instance_ids(keys.get("instance_ids")),
-        dry_run=fields.boolean("dry_run", keys.get("dry_run", False)),
+        selection=keys.get("instances") or keys.get("instance_ids"),
+        dry_run=keys.get("dry_run", False),
         trigger=trigger if part is None else "fan-out",
-        target=parse_target(keys["target"]) if "target" in keys else None,
+        target=keys.get("target"),
         part=part,
         recent_from=floor(time or now) - lookback_hours * HOUR,
-        own_window=not keys.keys().isdisjoint(_WINDOW_KEYS),
+        own_window="lookback_hours" in keys or "start" in keys,
     )
 
 
@@ -100,7 +88,7 @@ def group_of(request: Request) -> str:
     target = request.target
     if target is not None:
         return f"{target.account_id} {target.region} {_digest(target.as_dict())}"
-    return "default" if request.instance_ids is None else _digest(sorted(request.instance_ids))
+    return "default" if request.selection is None else _digest(sorted(request.selection.items))
 
 
 def _digest(value: object) -> str:
@@ -108,22 +96,38 @@ def _digest(value: object) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
-def _instance_ids(value: object) -> tuple[str, ...] | None:
-    return None if value is None else ids_of(value, "instance_ids")
+def _part(key: str, value: object) -> Part:
+    keys = fields.checked(key, fields.mapping(key, value, _PART), _PART_FIELDS)
+    for needed in ("run_id", "part"):
+        if needed not in keys:
+            raise fields.invalid(f"{key}.{needed}", None, _PART)
+    return Part(keys["run_id"], keys["part"], keys.get("quota_share", 1))
 
 
-def _part(value: object) -> Part:
-    takes = _KEYS["part_of"]
-    keys = fields.mapping("part_of", value, takes)
-    fields.known_keys("part_of", keys, _PART_KEYS)
-    run_id, share = keys.get("run_id"), keys.get("quota_share", 1)
-    number = fields.integer("part_of.part", keys.get("part"), 0, _MAX_PARTS, takes)
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-        raise fields.invalid("part_of.quota_share", share, takes)
+def _run_id(key: str, value: object) -> str:
     try:
-        return Part(str(UUID(run_id if isinstance(run_id, str) else "")), number, share)
+        return str(UUID(value if isinstance(value, str) else ""))
     except ValueError as error:
-        raise fields.invalid("part_of.run_id", run_id, takes) from error
+        raise fields.invalid(key, value, _PART) from error
+
+
+_WAYS = ("instances", "instance_ids", "target")
+_PART_FIELDS: Mapping[str, fields.Check] = {
+    "run_id": _run_id,
+    "part": partial(fields.integer, least=0, most=_MAX_PARTS, takes=_PART),
+    "quota_share": partial(fields.number, over=0, most=1, takes=_PART),
+}
+_FIELDS: Mapping[str, fields.Check] = {
+    "scheduled_time": fields.timestamp,
+    "instances": items_of,
+    "instance_ids": ids_of,
+    "target": lambda key, value: parse_target(value, key),
+    "lookback_hours": lookback,
+    "start": fields.timestamp,
+    "end": fields.timestamp,
+    "dry_run": fields.boolean,
+    "part_of": _part,
+}
 
 
 def _unwrapped(event: Mapping[str, object]) -> tuple[Mapping[str, object], datetime | None, str]:
@@ -133,14 +137,17 @@ def _unwrapped(event: Mapping[str, object]) -> tuple[Mapping[str, object], datet
     if "detail-type" not in event and "source" not in event:
         return event, None, "manual"
     if "time" not in event:
-        raise EventError("The EventBridge envelope has no time.", "Send the envelope whole.")
+        raise ConfigurationError(
+            "The EventBridge envelope has no time.", "Send the envelope whole."
+        )
     takes = "a JSON object, or one in a string"
-    detail = event.get("detail") or {}
+    detail = event.get("detail", {})
     if isinstance(detail, str):
         try:
             detail = json.loads(detail)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise fields.invalid("detail", detail, takes) from error
     detail = fields.mapping("detail", detail, takes)
-    own = {key: value for key, value in event.items() if key not in _ENVELOPE}
+    # Fields that AWS adds to the envelope are not ours to judge; keys of ours beside it count.
+    own = {key: value for key, value in event.items() if key in _FIELDS}
     return {**detail, **own}, fields.timestamp("time", event["time"]), "schedule"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from ingest_fn.errors import ConfigurationError, EventError
+from ingest_fn.errors import ConfigurationError
 from ingest_fn.request import fields
-from ingest_fn.request.selection import checked_ids
+from ingest_fn.request.selection import ITEMS, Selection, parse_ids, parse_items
 
 _FORMS = {
     "account_id": re.compile(r"[0-9]{12}"),
@@ -23,13 +24,14 @@ _KEYS = {
     "region": "a Region, as in eu-west-1",
     "role_arn": "the ARN of a role in that account, arn:aws:iam::123456789012:role/name",
     "external_id": "what the role's trust policy asks for: 2 to 1224 letters, digits or +=,.@:/-",
+    "instances": ITEMS,
     "instance_ids": "a list of EC2 instance ids",
     "parameter": "the name of an SSM parameter, or a path that ends in /",
     "selector": 'filters of DescribeInstances, as in {"tag:Name": ["web", "worker"]}',
     "slice": 'an id to start from, one to stop before, or both: {"from": "i-…", "before": "i-…"}',
 }
-_CHOICES = ("instance_ids", "parameter", "selector")
-WHAT = "an object with account_id, region and one of instance_ids, parameter or selector"
+_CHOICES = ("instances", "instance_ids", "parameter", "selector")
+WHAT = "an object with account_id, region and one of instances, parameter or selector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,10 @@ class Slice:
     def of(self, instance_ids: Iterable[str]) -> tuple[str, ...]:
         """Those of ``instance_ids`` that are in the slice, in their order."""
         return tuple(
-            id_
-            for id_ in instance_ids
-            if (self.start is None or id_ >= self.start)
-            and (self.before is None or id_ < self.before)
+            instance_id
+            for instance_id in instance_ids
+            if (self.start is None or instance_id >= self.start)
+            and (self.before is None or instance_id < self.before)
         )
 
 
@@ -64,7 +66,7 @@ class Target:
     region: str
     role_arn: str | None = None
     external_id: str | None = None
-    instance_ids: tuple[str, ...] = ()
+    selection: Selection | None = None
     parameter: str | None = None
     selector: tuple[tuple[str, tuple[str, ...]], ...] = ()
     slice: Slice = Slice()
@@ -77,77 +79,83 @@ class Target:
             "region": self.region,
             "role_arn": self.role_arn,
             "external_id": self.external_id,
-            "instance_ids": list(self.instance_ids),
+            **_named(self.selection),
             "parameter": self.parameter,
             "selector": {name: list(values) for name, values in self.selector},
-            "slice": {key: id_ for key, id_ in bounds.items() if id_ is not None},
+            "slice": {key: bound for key, bound in bounds.items() if bound is not None},
         }
         return {key: value for key, value in whole.items() if value}
 
 
+def _named(selection: Selection | None) -> dict[str, list[str]]:
+    """The key of a target for ``selection``."""
+    if selection is None:
+        return {}
+    plain = not (selection.asks_ec2 or selection.exclude)
+    return {"instance_ids" if plain else "instances": selection.items}
+
+
 def parse_target(value: object, where: str = "target") -> Target:
-    """The target that a JSON object describes. Raises EventError, with ``where`` in its words."""
-    keys = fields.mapping(where, value, WHAT)
-    fields.known_keys(where, keys, _KEYS)
-    account_id = _text(keys, "account_id", where)
-    role_arn = _text(keys, "role_arn", where) if "role_arn" in keys else None
+    """The target that a JSON object describes. Raises ConfigurationError, which names ``where``."""
+    keys = fields.checked(where, fields.mapping(where, value, WHAT), _FIELDS)
+    for needed in ("account_id", "region"):
+        if needed not in keys:
+            raise fields.invalid(f"{where}.{needed}", None, _KEYS[needed])
+    account_id, role_arn = keys["account_id"], keys.get("role_arn")
     if role_arn is not None and role_arn.split(":")[4] != account_id:
-        raise EventError(
+        raise ConfigurationError(
             f"{where}.role_arn {role_arn} is not a role of account {account_id}.",
             "Correct account_id or the role's ARN.",
         )
     if "external_id" in keys and role_arn is None:
-        raise EventError(
+        raise ConfigurationError(
             f"{where} has an external_id and no role_arn.", "An external id goes with a role."
         )
     if sum(key in keys for key in _CHOICES) != 1:
-        raise EventError(
+        raise ConfigurationError(
             f"{where} must say in one way which instances it means.",
             f"Give exactly one of {', '.join(_CHOICES)}.",
         )
-    ids, selector, bounds = keys.get("instance_ids"), keys.get("selector"), keys.get("slice")
-    return Target(
-        account_id=account_id,
-        region=_text(keys, "region", where),
-        role_arn=role_arn,
-        external_id=_text(keys, "external_id", where) if "external_id" in keys else None,
-        instance_ids=ids_of(ids, f"{where}.instance_ids") if "instance_ids" in keys else (),
-        parameter=_text(keys, "parameter", where) if "parameter" in keys else None,
-        selector=_selector(selector, f"{where}.selector") if "selector" in keys else (),
-        slice=_slice(bounds, f"{where}.slice") if "slice" in keys else Slice(),
-    )
+    named = keys.pop("instances", None), keys.pop("instance_ids", None)
+    return Target(selection=named[0] or named[1], **keys)
 
 
-def ids_of(value: object, where: str) -> tuple[str, ...]:
-    """A JSON list of instance ids, each once. Raises EventError."""
+def ids_of(key: str, value: object) -> Selection:
+    """A JSON list of instance ids. Raises ConfigurationError."""
     if not isinstance(value, list):
-        raise fields.invalid(where, value, _KEYS["instance_ids"])
-    try:
-        return checked_ids(value, where=where)
-    except ConfigurationError as error:
-        raise EventError(error.message, error.hint) from error
+        raise fields.invalid(key, value, _KEYS["instance_ids"])
+    return parse_ids(value, where=key)
 
 
-def _text(keys: Mapping[str, Any], key: str, where: str) -> str:
-    value = keys.get(key)
-    if not isinstance(value, str) or not _FORMS[key].fullmatch(value):
-        raise fields.invalid(f"{where}.{key}", value, _KEYS[key])
-    return value
+def items_of(key: str, value: object) -> Selection:
+    """A JSON list of items, as in the SSM parameter. Raises ConfigurationError."""
+    if not isinstance(value, list):
+        raise fields.invalid(key, value, ITEMS)
+    return parse_items(value, where=key)
 
 
-def _selector(value: object, where: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    filters = fields.mapping(where, value, _KEYS["selector"])
+def _selector(key: str, value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    filters = fields.mapping(key, value, _KEYS["selector"])
     for values in filters.values():
         if not (isinstance(values, list) and values and all(isinstance(v, str) for v in values)):
-            raise fields.invalid(where, value, _KEYS["selector"])
+            raise fields.invalid(key, value, _KEYS["selector"])
     if not filters:
-        raise fields.invalid(where, value, _KEYS["selector"])
+        raise fields.invalid(key, value, _KEYS["selector"])
     return tuple((name, tuple(values)) for name, values in filters.items())
 
 
-def _slice(value: object, where: str) -> Slice:
-    bounds = fields.mapping(where, value, _KEYS["slice"])
+def _slice(key: str, value: object) -> Slice:
+    bounds = fields.mapping(key, value, _KEYS["slice"])
     if not bounds or not bounds.keys() <= {"from", "before"}:
-        raise fields.invalid(where, value, _KEYS["slice"])
-    ids_of(list(bounds.values()), where)
+        raise fields.invalid(key, value, _KEYS["slice"])
+    parse_ids(bounds.values(), where=key)
     return Slice(bounds.get("from"), bounds.get("before"))
+
+
+_FIELDS: Mapping[str, fields.Check] = {
+    **{key: partial(fields.text, form=form, takes=_KEYS[key]) for key, form in _FORMS.items()},
+    "instances": items_of,
+    "instance_ids": ids_of,
+    "selector": _selector,
+    "slice": _slice,
+}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from ingest_fn.errors import EventError
+from ingest_fn.errors import ConfigurationError
 from ingest_fn.pipeline.model import HOUR, Window, zulu
 from ingest_fn.request import fields
 
@@ -14,49 +15,72 @@ RETENTION = timedelta(days=455)
 
 MAX_LOOKBACK_HOURS = RETENTION // HOUR
 
+SKEW = timedelta(minutes=5)
+"""How far the clock that made an event may be ahead of this one."""
+
 LOOKBACK = f"a whole number of hours from 1 to {MAX_LOOKBACK_HOURS}"
 
 
-def window_of(
-    keys: Mapping[str, object], time: datetime | None, now: datetime, lookback_hours: int
-) -> Window:
-    """The window of an event's ``keys``, counted from its own ``time`` or else from ``now``.
+def lookback(key: str, value: object) -> int:
+    """How many hours to look back. Raises ConfigurationError."""
+    return fields.integer(key, value, 1, MAX_LOOKBACK_HOURS, LOOKBACK)
 
-    Raises EventError for one that is empty, open, or no longer kept.
+
+def window_of(
+    keys: Mapping[str, Any], time: datetime | None, now: datetime, lookback_hours: int
+) -> Window:
+    """The window of an event's checked ``keys``, counted from its own ``time`` or from ``now``.
+
+    Raises ConfigurationError for one that is empty, open, or no longer kept at ``now``.
     """
-    reference = time or now
+    if time is not None and now < time <= now + SKEW:
+        now = time
+    time_key = "scheduled_time" if "scheduled_time" in keys else "time"
     if "start" in keys or "end" in keys:
         if "lookback_hours" in keys:
-            raise EventError(
+            raise ConfigurationError(
                 "The event has lookback_hours beside start and end.",
                 "Give either how far to look back, or where to start and end.",
             )
         for key in ("start", "end"):
             if key not in keys:
-                raise EventError(f"The event has no {key}.", "start and end go together.")
-        end_key = "end"
-        start, end = (floor(fields.timestamp(key, keys[key])) for key in ("start", "end"))
+                raise ConfigurationError(f"The event has no {key}.", "start and end go together.")
+        _closed("end", keys["end"], now)
+        _kept("start", keys["start"], now)
+        start, end = floor(keys["start"]), floor(keys["end"])
     else:
-        end_key = "scheduled_time" if "scheduled_time" in keys else "time"
-        end = floor(reference)
-        back = keys.get("lookback_hours", lookback_hours)
-        start = end - fields.integer("lookback_hours", back, 1, MAX_LOOKBACK_HOURS, LOOKBACK) * HOUR
+        hours = keys.get("lookback_hours", lookback_hours)
+        if time is not None:
+            _closed(time_key, time, now)
+            _kept(time_key, time, now, hours)
+        end = floor(time or now)
+        start = end - hours * HOUR
     if start >= end:
-        raise EventError(
+        raise ConfigurationError(
             f"start {zulu(start)} is not before end {zulu(end)} (both count from the whole hour).",
             "Give a start at least one hour before the end.",
         )
-    if end > floor(now):
-        raise EventError(
-            f"{end_key} {zulu(end)} lies in the future: the last closed hour ended {zulu(now)}.",
+    return Window(start, end)
+
+
+def _closed(key: str, moment: datetime, now: datetime) -> None:
+    if floor(moment) > floor(now):
+        raise ConfigurationError(
+            f"{key} {zulu(moment)} lies in the future: the last closed hour ended "
+            f"{zulu(floor(now))}.",
             "Only closed hours are read; give an earlier one.",
         )
-    if start < floor(reference) - RETENTION:
-        raise EventError(
-            f"start {zulu(start)} is more than {RETENTION.days} days back.",
+
+
+def _kept(key: str, moment: datetime, now: datetime, hours: int = 0) -> None:
+    """Compared without subtracting from ``moment``, which may be in the year 1."""
+    if floor(moment) < floor(now) - RETENTION + hours * HOUR:
+        before = f"{key} {zulu(moment)}"
+        asked = f"{before} less {hours} hours" if hours else before
+        raise ConfigurationError(
+            f"{asked} is more than {RETENTION.days} days back.",
             "CloudWatch keeps hourly datapoints no longer; give a later one.",
         )
-    return Window(start, end)
 
 
 def floor(moment: datetime) -> datetime:

@@ -18,7 +18,7 @@ from ingest_fn.cli.options import Json, Quiet
 from ingest_fn.cli.view import JsonView, View, notify
 from ingest_fn.errors import EventError, IncompleteRunError
 from ingest_fn.ingester import Ingester
-from ingest_fn.request.selection import parse_ids
+from ingest_fn.request.selection import parse_selection
 
 
 def cloudwatch(
@@ -34,8 +34,8 @@ def cloudwatch(
 ) -> None:
     """Read CloudWatch and store what is new or changed.
 
-    The instances are those of AWS_INSTANCE_IDS (comma-separated), or else of the SSM parameter
-    that INSTANCE_IDS_PARAMETER names; the Region is AWS_REGION.
+    The instances are those of AWS_INSTANCE_IDS (ids, all, tag:Key=Value, !item), or else of the
+    SSM parameter that INSTANCE_IDS_PARAMETER names; the Region is AWS_REGION.
 
     Example: AWS_REGION=eu-central-1 AWS_INSTANCE_IDS=i-0123456789abcdef0
     python -m ingest_fn cloudwatch
@@ -56,7 +56,7 @@ def cloudwatch(
                 time_left=lambda: math.inf,
                 observer=view,
                 trigger="cli",
-                default_ids=parse_ids(ids, where="AWS_INSTANCE_IDS") if ids else None,
+                default=parse_selection(ids, where="AWS_INSTANCE_IDS") if ids else None,
             )
         except IncompleteRunError as error:
             result, incomplete = error.result, error

@@ -12,9 +12,15 @@ OWNER = "ingest_owner"
 _GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {runtime}",
     "GRANT SELECT, INSERT ON {schema}.instances TO {runtime}",
-    "GRANT UPDATE (read_group, read_from, read_until) ON {schema}.instances TO {runtime}",
+    (
+        "GRANT UPDATE (read_group, read_from, read_until, region, account_id, name, "
+        "instance_type, state, launched_at, availability_zone, platform, lifecycle, "
+        "architecture, tags) ON {schema}.instances TO {runtime}"
+    ),
     "GRANT SELECT, INSERT, UPDATE ON {schema}.read_groups TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.owed_hours TO {runtime}",
+    "GRANT SELECT, INSERT, UPDATE ON {schema}.instance_changes TO {runtime}",
+    "GRANT SELECT, INSERT, UPDATE ON {schema}.instance_types TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.metrics TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.ingest_runs TO {runtime}",
     "REVOKE ALL ON FUNCTION {schema}.ensure_metrics_partitions FROM PUBLIC",
