@@ -23,5 +23,8 @@ def with_database(
     notify(f"Neither DATABASE_URL nor DATABASE_HOST is set: using PostgreSQL in {DIRECTORY}.")
     with local_postgres(notify=notify) as server:
         local = {**env, "DATABASE_URL": server.url}
-        upgrade(login_for(database(local), local.get("AWS_REGION")))
+        upgrade(
+            login_for(database(local), local.get("AWS_REGION")),
+            environment_tag=local.get("ENVIRONMENT_TAG"),
+        )
         yield local

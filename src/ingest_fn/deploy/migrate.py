@@ -32,7 +32,9 @@ def migrate(env: Mapping[str, str]) -> dict[str, Any]:
     runtime, password, iam = _runtime(env)
     with connect(admin) as connection:
         ensure_roles(connection, runtime=runtime, password=password, iam=iam)
-    before, after = upgrade(admin, owner=OWNER)
+    before, after = upgrade(
+        admin, owner=OWNER, runtime=runtime, environment_tag=env.get("ENVIRONMENT_TAG")
+    )
     with connect(admin) as connection:
         grant_runtime(connection, runtime)
     return {"before": before, "after": after, "runtime_user": runtime}

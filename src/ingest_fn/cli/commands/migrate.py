@@ -31,7 +31,10 @@ def migrate(
         print(as_sql())
         return
     with with_database(os.environ, notify) as env:
-        before, after = upgrade(login_for(database(env), env.get("AWS_REGION")))
+        before, after = upgrade(
+            login_for(database(env), env.get("AWS_REGION")),
+            environment_tag=env.get("ENVIRONMENT_TAG"),
+        )
     if as_json:
         print(json.dumps({"before": before, "after": after}))
     elif before == after:

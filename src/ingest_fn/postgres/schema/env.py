@@ -5,6 +5,8 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
+from ingest_fn.postgres.schema import views
+
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('ingest_fn.postgres.schema'))")
 
 
@@ -15,11 +17,14 @@ def run() -> None:
         context.configure(dialect_name="postgresql", literal_binds=True)
         with context.begin_transaction():
             context.run_migrations()
+            context.get_context().impl.static_output(views.as_sql())
         return
     context.configure(connection=connection)
     with context.begin_transaction():
         connection.execute(ONE_AT_A_TIME)
         context.run_migrations()
+        options = context.config.attributes["views"]
+        views.replace(connection.connection.driver_connection, **options)
 
 
 run()

@@ -6,6 +6,7 @@ import psycopg
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from ingest_fn.postgres.errors import translated
+from ingest_fn.postgres.schema import views
 
 OWNER = "ingest_owner"
 
@@ -44,6 +45,7 @@ def ensure_roles(
         _ensure(connection, runtime, "LOGIN")
         execute = connection.execute
         execute(SQL("GRANT {} TO CURRENT_USER").format(Identifier(OWNER)))
+        views.ensure_reader(connection, owner=OWNER)
         execute(_schema("GRANT CREATE, USAGE ON SCHEMA {schema} TO {runtime}", connection, OWNER))
         if password is not None:
             verifier = connection.pgconn.encrypt_password(

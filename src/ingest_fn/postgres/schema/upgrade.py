@@ -18,13 +18,21 @@ from ingest_fn.postgres.errors import translated
 from ingest_fn.postgres.login import Login
 
 
-def upgrade(login: Login, *, owner: str | None = None) -> tuple[str | None, str | None]:
-    """Run the missing revisions; the revision before and after (None: an empty database).
+def upgrade(
+    login: Login,
+    *,
+    owner: str | None = None,
+    runtime: str | None = None,
+    environment_tag: str | None = None,
+) -> tuple[str | None, str | None]:
+    """Run the missing revisions and make the views anew; the revision before and after.
 
-    ``owner`` is the role that is to own what they make, where it is not the one that logs in. One
-    transaction: all of it or nothing. A schema newer than this code is left as it is: revisions
-    only add, and a deployment that is rolled back must find its way. Raises StoreUnreachableError
-    where no connection can be made, StoreError where a step is refused.
+    None as the revision is an empty database. ``owner`` is the role that is to own what they make,
+    where it is not the one that logs in. ``runtime`` and ``environment_tag`` are those of
+    ``views.replace``. One transaction: all of it or nothing. A schema newer than this code is left
+    as it is, views included: revisions only add, and a deployment that is rolled back must find its
+    way. Raises StoreUnreachableError where no connection can be made, StoreError where a step is
+    refused, ConfigurationError where a view of the user's own is in the way.
     """
     connection = connect(login)
     if owner is not None:
@@ -37,6 +45,7 @@ def upgrade(login: Login, *, owner: str | None = None) -> tuple[str | None, str 
         if before is not None and not _known(config, before):
             return before, before
         config.attributes["connection"] = session
+        config.attributes["views"] = {"runtime": runtime, "environment_tag": environment_tag}
         try:
             command.upgrade(config, "head")
         except DBAPIError as error:

@@ -1,0 +1,11 @@
+-- Who may read the tables.
+GRANT SELECT ON instances TO hourmeter_reader;
+GRANT SELECT ON metrics TO hourmeter_reader;
+GRANT SELECT ON instance_changes TO hourmeter_reader;
+GRANT SELECT ON instance_types TO hourmeter_reader;
+GRANT SELECT ON prices TO hourmeter_reader;
+GRANT SELECT ON price_overrides TO hourmeter_reader;
+GRANT SELECT ON verdict_exclusions TO hourmeter_reader;
+GRANT SELECT ON compute_optimizer_findings TO hourmeter_reader;
+GRANT SELECT ON settings TO hourmeter_reader;
+GRANT SELECT ON ingest_runs TO hourmeter_reader;
