@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ingest_fn.errors import ConfigurationError, IngestError, StoreError
@@ -20,9 +19,6 @@ from ingest_fn.pipeline.result import Refusal, RunInfo, RunResult
 from ingest_fn.request.event import Request, group_of, parse_event
 from ingest_fn.request.selection import Selection
 from ingest_fn.wiring import Parts
-
-if TYPE_CHECKING:
-    from ingest_fn.discovery.resolve import Resolved
 
 
 class Ingester:
@@ -54,7 +50,12 @@ class Ingester:
         try:
             request = parse_event(event, now=now, lookback_hours=settings.reach.lookback)
             trigger = trigger or request.trigger
-            resolved = self._resolved(request, default, now, time_left)
+            resolved = parts.resolve(
+                request.target or request.selection or default,
+                request.window,
+                now=now,
+                time_left=time_left,
+            )
             ids = resolved.instance_ids
             group = None if request.own_window else group_of(request)
             chosen = (*ids, *resolved.not_due_ids)
@@ -135,23 +136,6 @@ class Ingester:
             part=request.part,
         )
 
-    def _resolved(
-        self,
-        request: Request,
-        default: Selection | None,
-        now: datetime,
-        time_left: Callable[[], float],
-    ) -> Resolved:
-        """Which instances."""
-        from ingest_fn.discovery.resolve import resolve, resolve_target
-
-        parts, window = self._parts, request.window
-        if request.target is not None:
-            clients = parts.accounts.clients(request.target)
-            return resolve_target(request.target, clients, window, now=now, time_left=time_left)
-        selection = request.selection or default or self._parameter(time_left)
-        return resolve(selection, parts.home, window, now=now, time_left=time_left)
-
     def _keep_refusal(
         self, event: object, request: Request | None, trigger: str, error: IngestError
     ) -> None:
@@ -174,18 +158,6 @@ class Ingester:
         # The error at hand says what to do; that the ledger is out of reach as well does not.
         with suppress(IngestError):
             self._parts.ledger().refuse(refusal, str(error))
-
-    def _parameter(self, time_left: Callable[[], float]) -> Selection:
-        name = self._parts.settings.instance_ids_parameter
-        if name is None:
-            raise ConfigurationError(
-                "Nothing says which instances to read: INSTANCE_IDS_PARAMETER is not set.",
-                "Set it to the name of an SSM parameter, put instances into the event, "
-                "or, on the command line, set AWS_INSTANCE_IDS.",
-            )
-        from ingest_fn.discovery.parameters import read_selection
-
-        return read_selection(self._parts.home.make("ssm"), name, time_left=time_left)
 
     def close(self) -> None:
         """Close the database connections."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ingest_fn.cloudwatch import reader
+from ingest_fn.errors import ConfigurationError
 from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.ingest import MetricReader
-from ingest_fn.pipeline.model import HOUR
+from ingest_fn.pipeline.model import HOUR, Window
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.result import RunInfo
 from ingest_fn.postgres.arrears import Arrears
@@ -18,11 +20,14 @@ from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.ledger import PostgresLedger
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.metrics import PostgresMetrics
+from ingest_fn.request.selection import Selection
+from ingest_fn.request.target import Target
 from ingest_fn.settings import Settings
 
 if TYPE_CHECKING:
     from ingest_fn.aws.accounts import Accounts
     from ingest_fn.aws.clients import Clients
+    from ingest_fn.discovery.resolve import Resolved
 
 
 class Parts:
@@ -50,6 +55,38 @@ class Parts:
         from ingest_fn.aws.accounts import Accounts
 
         return Accounts(self.home)
+
+    def resolve(
+        self,
+        chosen: Selection | Target | None,
+        window: Window,
+        *,
+        now: datetime,
+        time_left: Callable[[], float] = lambda: math.inf,
+    ) -> Resolved:
+        """The instances of ``chosen``; None: those that the SSM parameter names.
+
+        Raises ConfigurationError, AccessDeniedError, AwsError.
+        """
+        from ingest_fn.discovery.resolve import resolve, resolve_target
+
+        if isinstance(chosen, Target):
+            clients = self.accounts.clients(chosen)
+            return resolve_target(chosen, clients, window, now=now, time_left=time_left)
+        selection = chosen or self._parameter(time_left)
+        return resolve(selection, self.home, window, now=now, time_left=time_left)
+
+    def _parameter(self, time_left: Callable[[], float]) -> Selection:
+        name = self.settings.instance_ids_parameter
+        if name is None:
+            raise ConfigurationError(
+                "Nothing says which instances to read: INSTANCE_IDS_PARAMETER is not set.",
+                "Set it to the name of an SSM parameter, put instances into the event, "
+                "or, on the command line, set AWS_INSTANCE_IDS.",
+            )
+        from ingest_fn.discovery.parameters import read_selection
+
+        return read_selection(self.home.make("ssm"), name, time_left=time_left)
 
     def ledger(self, arrears: Arrears | None = None) -> PostgresLedger:
         """The ledger of runs; ``arrears`` keeps what a run leaves owed."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 
+from ingest_fn.cli.commands.backfill import IncompleteBackfillError, backfill
 from ingest_fn.cli.commands.cloudwatch import cloudwatch
+from ingest_fn.cli.commands.estimate import estimate
 from ingest_fn.cli.commands.migrate import migrate
 from ingest_fn.cli.commands.synthetic import synthetic
 from ingest_fn.errors import (
@@ -21,17 +26,37 @@ from ingest_fn.errors import (
 
 INCOMPLETE, REFUSED, INTERRUPTED = 1, 2, 130
 
+UsageError: Any = typer.BadParameter.__base__
+"""What typer raises for wrong arguments; it has no public name there."""
+
 app = typer.Typer(
-    help="Hourly EC2 utilisation from CloudWatch into Postgres.",
+    help="Hourmeter: hourly EC2 utilisation from CloudWatch in Postgres.",
     epilog="Without DATABASE_URL or DATABASE_HOST, an embedded PostgreSQL under .local/ is used.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(cloudwatch)
-app.command()(synthetic)
-app.command()(migrate)
+for command in (cloudwatch, backfill, estimate, synthetic, migrate):
+    app.command()(command)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001  typer calls it so
+    if value:
+        print(f"hourmeter {version('hourmeter')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Hourmeter: hourly EC2 utilisation from CloudWatch in Postgres."""
 
 
 def main() -> None:
@@ -39,24 +64,40 @@ def main() -> None:
     # What keeps the pool from connecting is said once, in the error that ends the command.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     with exit_on_error():
-        app()
+        app(standalone_mode=False)
 
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """One clear sentence on stderr and the exit code, never a traceback."""
+    """One clear sentence on stderr and the exit code, never a traceback.
+
+    With ``--json``, stdout gets the error as an object too: ``{"error": …, "hint": …}``.
+    """
     try:
         yield
     except IngestError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"       {error.hint}", file=sys.stderr)
+        _say(error.message, error.hint)
         sys.exit(_exit_code(error))
-    except KeyboardInterrupt:
+    except UsageError as error:
+        if error.ctx and not sys.argv[1:]:
+            print(error.ctx.get_help())
+        else:
+            path = error.ctx.command_path if error.ctx else "python -m ingest_fn"
+            _say(error.format_message(), f"See {path} --help.")
+        sys.exit(REFUSED)
+    except (KeyboardInterrupt, typer.Abort):
         print("Interrupted. What was stored stays; run it again for the rest.", file=sys.stderr)
         sys.exit(INTERRUPTED)
 
 
+def _say(message: str, hint: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"       {hint}", file=sys.stderr)
+    if "--json" in sys.argv:
+        print(json.dumps({"error": message, "hint": hint or None}))
+
+
 def _exit_code(error: IngestError) -> int:
-    stored_some = isinstance(error, IncompleteRunError | StoreError)
+    stored_some = isinstance(error, IncompleteRunError | IncompleteBackfillError | StoreError)
     return INCOMPLETE if stored_some and not isinstance(error, StoreUnreachableError) else REFUSED

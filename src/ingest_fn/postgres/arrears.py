@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from ingest_fn.pipeline.arrears import ReadState, Settlement
+from ingest_fn.pipeline.model import Window, utc
 from ingest_fn.pipeline.result import RunResult
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.statements import statement
@@ -61,6 +62,29 @@ class Arrears:
         return Known(
             {row[0]: row[1] for row in rows}, {row[0]: ReadState(*row[2:]) for row in rows}
         )
+
+    def unread(
+        self, read_from: datetime | None, read_until: datetime, kept_from: datetime
+    ) -> dict[str, list[Window]]:
+        """The windows of each known instance that were never read whole; an empty list: none.
+
+        ``read_from`` None: since each was first read. Never before ``kept_from``.
+        """
+        parameters = {
+            "instance_ids": self._common["chosen"],
+            "read_from": read_from,
+            "read_until": read_until,
+            "kept_from": kept_from,
+        }
+        rows = self._connections.do(
+            lambda connection: connection.execute(statement("unread"), parameters).fetchall()
+        )
+        found: dict[str, list[Window]] = {}
+        for instance_id, start, until in rows:
+            windows = found.setdefault(instance_id, [])
+            if start is not None:
+                windows.append(Window(utc(start), utc(until)))
+        return found
 
     def settle(
         self, connection: psycopg.Connection, result: RunResult, settlement: Settlement

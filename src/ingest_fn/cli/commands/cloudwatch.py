@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
@@ -14,19 +13,27 @@ from typing import Annotated, Any
 import typer
 
 from ingest_fn.cli.database import with_database
-from ingest_fn.cli.options import Json, Quiet
+from ingest_fn.cli.options import Items, Json, Quiet, Region, selection_of, time_of, with_region
 from ingest_fn.cli.view import JsonView, View, notify
 from ingest_fn.errors import EventError, IncompleteRunError
 from ingest_fn.ingester import Ingester
-from ingest_fn.request.selection import parse_selection
+from ingest_fn.pipeline.model import zulu
+
+_CHOICES = {"instances", "instance_ids", "target"}
 
 
-def cloudwatch(
+def cloudwatch(  # noqa: PLR0917  typer passes them by name
+    items: Items = None,
     event: Annotated[
         Path | None,
         typer.Option(help="A JSON event, as in events/; - reads it from standard input."),
     ] = None,
     lookback_hours: Annotated[int | None, typer.Option(help="Hours to read.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="First hour: a date or time; with --end.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--end", help="End of the hours, exclusive.")] = None,
+    region: Region = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, but write nothing.")] = False,
     as_json: Json = False,
@@ -34,8 +41,8 @@ def cloudwatch(
 ) -> None:
     """Read CloudWatch and store what is new or changed.
 
-    The instances are those of AWS_INSTANCE_IDS (ids, all, tag:Key=Value, !item), or else of the
-    SSM parameter that INSTANCE_IDS_PARAMETER names; the Region is AWS_REGION.
+    The instances are the items, or else those of AWS_INSTANCE_IDS (ids, all, tag:Key=Value,
+    !item), or else of the SSM parameter that INSTANCE_IDS_PARAMETER names.
 
     Example: AWS_REGION=eu-central-1 AWS_INSTANCE_IDS=i-0123456789abcdef0
     python -m ingest_fn cloudwatch
@@ -43,11 +50,19 @@ def cloudwatch(
     body = _read(event)
     if lookback_hours is not None:
         body["lookback_hours"] = lookback_hours
+    for key, text in (("start", start), ("end", end)):
+        time = time_of(f"--{key}", text)
+        if time is not None:
+            body[key] = zulu(time)
     if dry_run:
         body["dry_run"] = True
-    ids = os.environ.get("AWS_INSTANCE_IDS")
+    if items and not body.keys().isdisjoint(_CHOICES):
+        raise EventError(
+            "The command line names instances, and so does the event.", "Give one of them."
+        )
     view = JsonView() if as_json else View(quiet=quiet)
-    with with_database(os.environ, notify) as env, closing(Ingester(env)) as ingester, view:
+    env = with_region(region)
+    with with_database(env, notify) as env, closing(Ingester(env)) as ingester, view:
         incomplete = None
         try:
             result = ingester.ingest(
@@ -56,7 +71,7 @@ def cloudwatch(
                 time_left=lambda: math.inf,
                 observer=view,
                 trigger="cli",
-                default=parse_selection(ids, where="AWS_INSTANCE_IDS") if ids else None,
+                default=selection_of(items),
             )
         except IncompleteRunError as error:
             result, incomplete = error.result, error

@@ -1,0 +1,1 @@
+"""What the rows and the prices say: estimates, verdicts' prices, checks, the page."""
