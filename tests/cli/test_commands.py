@@ -62,11 +62,11 @@ def test_a_run_by_hand(cli: Cli, env: dict[str, str]) -> None:
     assert "  Instances  2" in lines
     (of_one,) = [line for line in lines if line.startswith(f"  {ONE}")]
     assert of_one.split() == (
-        f"{ONE} ok 72 datapoints 24 inserted 0 updated 0 unchanged new instance".split()
+        f"{ONE} ok 90 datapoints 30 inserted 0 updated 0 unchanged new instance".split()
     )
     assert any(line.startswith(f"  {TWO}") and "empty" in line for line in lines)
     assert "2 instances: 1 ok, 1 empty, 0 partial, 0 failed; 2 new" in lines
-    assert "24 rows: 24 inserted, 0 updated, 0 unchanged" in lines
+    assert "30 rows: 30 inserted, 0 updated, 0 unchanged" in lines
     assert (
         "6 calls to GetMetricStatistics, 6 metrics billed, $0: within the month's free requests"
         in lines
@@ -82,7 +82,7 @@ def test_json_for_machines(cli: Cli, env: dict[str, str]) -> None:
     result = json.loads(done.stdout)
     assert result["status"] == "ok"
     assert result["trigger"] == "cli"
-    assert result["rows"] == {"inserted": 24, "updated": 0, "unchanged": 0}
+    assert result["rows"] == {"inserted": 30, "updated": 0, "unchanged": 0}
 
 
 def test_quiet_is_the_total_alone(cli: Cli, env: dict[str, str]) -> None:
@@ -93,7 +93,7 @@ def test_quiet_is_the_total_alone(cli: Cli, env: dict[str, str]) -> None:
 
 def test_a_dry_run_says_what_would_be(cli: Cli, env: dict[str, str]) -> None:
     done = cli("cloudwatch", "--dry-run", **env)
-    assert "24 inserted, 0 updated, 0 unchanged (would be; a dry run writes nothing)" in done.stdout
+    assert "30 inserted, 0 updated, 0 unchanged (would be; a dry run writes nothing)" in done.stdout
     assert stored_rows(env["DATABASE_URL"]) == {}
 
 
@@ -121,7 +121,7 @@ def test_an_incomplete_run_exits_1_and_keeps_what_it_got(
     done = cli("cloudwatch", **env)
     refused(done, "1 of 2 instances were not wholly read", "The next run reads", code=1)
     assert "InvalidParameterValue" in done.stdout
-    assert len(stored_rows(env["DATABASE_URL"])) == 24
+    assert len(stored_rows(env["DATABASE_URL"])) == 30
 
 
 def test_access_denied_names_the_action(

@@ -22,10 +22,11 @@ ALTER TABLE metrics ALTER COLUMN sample_count TYPE integer;
 
 ALTER TABLE instances
     ADD COLUMN read_slot smallint NOT NULL GENERATED ALWAYS AS (
-        (
+        mod(
             get_byte(decode(md5(instance_id), 'hex'), 0) * 256
-            + get_byte(decode(md5(instance_id), 'hex'), 1)
-        ) % 24
+            + get_byte(decode(md5(instance_id), 'hex'), 1),
+            24
+        )
     ) STORED,
     ADD COLUMN read_group integer REFERENCES read_groups (id),
     ADD COLUMN read_from timestamptz,
