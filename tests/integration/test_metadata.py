@@ -56,17 +56,22 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@pytest.fixture
-def connections(database_url: str, connection: psycopg.Connection) -> Iterator[Connections]:
+def runtime_connections(url: str) -> Connections:
     """Those of a role that has what the runtime role is granted, and nothing more."""
-    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
-        connection.execute(SQL("CREATE ROLE {}").format(Identifier(ROLE)))
     names = {"schema": Identifier("public"), "runtime": Identifier(ROLE)}
-    for grant in _GRANTS:
-        connection.execute(SQL(grant).format(**names))
-    joint = "&" if "?" in database_url else "?"
-    url = f"{database_url}{joint}options={quote(f'-c role={ROLE}')}"
-    with closing(Connections(login_for(settings(url), None))) as made:
+    with psycopg.connect(url, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
+            connection.execute(SQL("CREATE ROLE {}").format(Identifier(ROLE)))
+        for grant in _GRANTS:
+            connection.execute(SQL(grant).format(**names))
+    joint = "&" if "?" in url else "?"
+    as_role = f"{url}{joint}options={quote(f'-c role={ROLE}')}"
+    return Connections(login_for(settings(as_role), None))
+
+
+@pytest.fixture
+def connections(database_url: str) -> Iterator[Connections]:
+    with closing(runtime_connections(database_url)) as made:
         yield made
 
 
