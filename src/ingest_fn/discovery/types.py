@@ -46,6 +46,7 @@ def _type(one: Mapping[str, Any]) -> MachineType:
             round(sum(network) * 1_000, 3) if network and None not in network else None
         ),
         ebs_baseline_mbps=ebs.get("BaselineBandwidthInMbps"),
+        ebs_maximum_mbps=ebs.get("MaximumBandwidthInMbps"),
         hypervisor=one.get("Hypervisor"),
     )
 

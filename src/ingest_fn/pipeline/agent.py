@@ -81,7 +81,7 @@ def _agrees(machine: Machine, names: Mapping[str, str]) -> bool:
         "InstanceType": machine.instance_type,
         "AutoScalingGroupName": machine.tags.get(AUTO_SCALING_GROUP),
     }
-    return all(fact is None or names.get(name, fact) == fact for name, fact in facts.items())
+    return all(not fact or names.get(name, fact) == fact for name, fact in facts.items())
 
 
 def _chosen(candidates: list[AgentSeries], *, ambiguous: bool) -> Learnt:

@@ -1,4 +1,4 @@
-"""Memory: which series of a CloudWatch agent belongs to which instance."""
+"""Further metrics and their columns; which series of a CloudWatch agent is whose."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
-    run_steps(revision, "agents")
+    """Make the tables and add the columns."""
+    run_steps(revision, "agents", "metrics")
 
 
 def downgrade() -> None:
