@@ -12,11 +12,11 @@ from ingest_fn.pipeline.catalogue import (
     DEFAULT,
     GROUPS,
     Need,
-    groups_of,
     metrics_of,
     statistics_for,
 )
 from ingest_fn.pipeline.machine import MachineType
+from ingest_fn.variables import SETTINGS
 
 LARGE = MachineType("m7g.4xlarge", 16, 65_536, "arm64", hypervisor="nitro")
 SMALL = MachineType(
@@ -35,7 +35,7 @@ METAL = MachineType("m7g.metal", 64, 262_144, "arm64")
 
 def billed(has: frozenset[Need], *groups: str) -> set[str]:
     """The metrics beside the three of every machine."""
-    asked = metrics_of(statistics_for(groups_of(groups), has))
+    asked = metrics_of(statistics_for(frozenset(groups), has))
     return {metric for _, metric in asked} - {metric for _, metric in metrics_of(DEFAULT)}
 
 
@@ -78,7 +78,9 @@ def test_the_statistics_of_a_metric_follow_each_other() -> None:
 
 
 def test_an_unknown_name_is_refused_by_name() -> None:
-    assert groups_of(GROUPS) == {"network_max", "ebs", "credits", "status_check"}
-    with pytest.raises(ConfigurationError, match="METRICS names 'disk'") as caught:
-        groups_of(["ebs", "disk"])
-    assert "network_max, ebs, credits, status_check" in caught.value.hint
+    setting = SETTINGS["METRICS"]
+    assert setting.value({}) is None
+    assert setting.value({"METRICS": ", ".join(GROUPS)}) == set(GROUPS)
+    with pytest.raises(ConfigurationError, match="METRICS is 'ebs disk'") as caught:
+        setting.value({"METRICS": "ebs disk"})
+    assert "network_max, memory, ebs, credits, status_check" in caught.value.hint

@@ -5,15 +5,12 @@ To add a metric: one entry here, and one revision that adds its column.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from ingest_fn.errors import ConfigurationError
-
 MEMORY = "memory"
-"""The group of the agent's metrics. They are read wherever an agent publishes them."""
+"""The group of the agent's metrics. They are read wherever an agent is known to publish them."""
 
 
 class Need(StrEnum):
@@ -264,19 +261,8 @@ DEFAULT: Statistics = tuple(entry for entry in CATALOGUE if not entry.group)
 """What every run reads of every instance."""
 
 
-GROUPS = tuple(dict.fromkeys(e.group for e in CATALOGUE if e.group and e.group != MEMORY))
+GROUPS = tuple(dict.fromkeys(entry.group for entry in CATALOGUE if entry.group))
 """The names that ``METRICS`` takes."""
-
-
-def groups_of(names: Collection[str]) -> frozenset[str]:
-    """The groups that ``METRICS`` names. Raises ConfigurationError for the first unknown one."""
-    for name in names:
-        if name not in GROUPS:
-            raise ConfigurationError(
-                f"METRICS names {name!r}, which is no further metric.",
-                f"It takes any of {', '.join(GROUPS)}.",
-            )
-    return frozenset(names)
 
 
 @cache

@@ -31,6 +31,7 @@ from ingest_fn.pipeline.model import HOUR, Api, Batch, Cost, Fetched, Window, ut
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
 from ingest_fn.pipeline.result import RunInfo, RunResult
+from ingest_fn.pipeline.wanted import Wanted
 from ingest_fn.postgres.arrears import Arrears
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.ledger import PostgresLedger
@@ -131,7 +132,7 @@ def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> N
             )
             result = run(
                 RunResult(identity, HOURLY_RUNS_A_MONTH),
-                Plan(Api.SYNTHETIC, due, workers=2, statistics=_STATISTICS),
+                Plan(Api.SYNTHETIC, due, workers=2, wanted=Wanted(dict.fromkeys(ids, _STATISTICS))),
                 _SyntheticCloudWatch(fleet),
                 PostgresMetrics(connections, REGION),
                 PostgresLedger(connections, arrears=arrears),
