@@ -11,7 +11,6 @@ from uuid import uuid4
 from ingest_fn.errors import ConfigurationError, IngestError, StoreError
 from ingest_fn.pipeline.arrears import Due, Reach, ReadState, due_by_window, due_now
 from ingest_fn.pipeline.budget import NOTHING_SPENT, Choice, Spent, choose, choose_for_window
-from ingest_fn.pipeline.catalogue import DEFAULT, metrics_of
 from ingest_fn.pipeline.ingest import NoObserver, Observer, run
 from ingest_fn.pipeline.model import HOUR, Api
 from ingest_fn.pipeline.plan import make_plan
@@ -61,7 +60,11 @@ class Ingester:
             chosen = (*ids, *resolved.not_due_ids)
             arrears = parts.arrears(chosen, request.window.end, group)
             known = arrears.known()
-            choice = self._choice(request, len(ids), now)
+            clients = parts.accounts.clients(request.target) if request.target else parts.home
+            place = self._place(request)
+            fleet = parts.fleet(resolved, (clients, *place), now=now, time_left=time_left)
+            wanted = fleet.wanted()
+            choice = self._choice(request, wanted.metrics(ids), now)
         except IngestError as error:
             self._keep_refusal(event, request, trigger or "manual", error)
             raise
@@ -72,6 +75,7 @@ class Ingester:
             workers=settings.calls_in_flight,
             now=now,
             datapoints_a_second=settings.datapoints_a_second,
+            wanted=wanted,
         )
         info = replace(
             self._info(request, trigger, plan.api, due.requested),
@@ -79,27 +83,45 @@ class Ingester:
             reads_from=min((need.window.start for need in due.needs), default=None),
             freshness_hours=choice.freshness_hours,
             plan_reason=choice.reason,
+            warnings=tuple(fleet.warnings),
         )
-        clients = parts.accounts.clients(request.target) if request.target else parts.home
         share = request.part.quota_share if request.part else 1.0
-        return run(
-            RunResult(info, settings.runs_a_month),
-            plan,
-            parts.reader(plan, clients, share),
-            parts.sink(info, known.keys, request.recent_from),
-            parts.ledger(arrears),
-            observer=observer or NoObserver(),
-            workers=settings.calls_in_flight,
-            time_left=time_left,
+        try:
+            result = run(
+                RunResult(info, settings.runs_a_month),
+                plan,
+                fleet.listening(parts.reader(plan, clients, share)),
+                parts.sink(info, known.keys, request.recent_from),
+                parts.ledger(arrears),
+                observer=observer or NoObserver(),
+                workers=settings.calls_in_flight,
+                time_left=time_left,
+            )
+        except IngestError:
+            # What EC2 has shown now, it may not show again. The run's own error counts for more.
+            if not request.dry_run:
+                with suppress(IngestError):
+                    fleet.settle()
+            raise
+        if not request.dry_run:
+            fleet.settle()
+        return result
+
+    def _place(self, request: Request) -> tuple[str, str | None]:
+        """The Region and account that the request reads."""
+        target = request.target
+        return (
+            (self._parts.settings.region, None)
+            if target is None
+            else (target.region, target.account_id)
         )
 
-    def _choice(self, request: Request, instances: int, now: datetime) -> Choice:
+    def _choice(self, request: Request, metrics: int, now: datetime) -> Choice:
         """Which API and freshness. The ledger is asked only where there is a budget."""
         settings = self._parts.settings
         # The free requests that GetMetricStatistics is taken for are one million for all accounts
         # of an organisation together, not for each.
         api = settings.api or (Api.METRIC_DATA if request.target else None)
-        metrics = instances * len(metrics_of(DEFAULT))
         budget = settings.monthly_budget_usd
         if request.own_window:
             return choose_for_window(metrics, request.window, api=api)

@@ -52,6 +52,7 @@ class Settings:
     datapoints_a_second: int | None
     runs_a_month: int
     retention_months: int | None
+    metrics: frozenset[str]
     database: Database
 
     @classmethod
@@ -73,6 +74,7 @@ class Settings:
             datapoints_a_second=_read(env, "CLOUDWATCH_DATAPOINTS_PER_SECOND"),
             runs_a_month=_read(env, "RUNS_PER_MONTH"),
             retention_months=_read(env, "RETENTION_MONTHS"),
+            metrics=_read(env, "METRICS") or frozenset(),
             database=database(env),
         )
 

@@ -33,7 +33,7 @@ def recorded(request_id: str, suffix: str = "") -> Iterator[Callable[[RunResult]
     begun = monotonic()
 
     def record(result: RunResult) -> None:
-        level = logger.info if result.status == "ok" else logger.warning
+        level = logger.info if result.status == "ok" and not result.run.warnings else logger.warning
         level("run finished", extra=result.as_dict() | {"error": result.error})
         if not result.run.dry_run:  # which would hide that no run has stored anything for hours
             _emit(result, monotonic() - begun, service)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.pipeline.arrears import FRESHNESS
+from ingest_fn.pipeline.catalogue import GROUPS
 from ingest_fn.pipeline.model import Api
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
 from ingest_fn.request.window import MAX_LOOKBACK_HOURS
@@ -55,6 +56,13 @@ def _integer(name: str, meaning: str, least: int, most: int, default: int | None
 
     takes = f"a whole number from {least} to {most}"
     return Setting(name, meaning, takes, read, "" if default is None else str(default))
+
+
+def _groups(text: str) -> frozenset[str]:
+    names = frozenset(text.replace(",", " ").split())
+    if not names <= set(GROUPS):
+        raise ValueError(text)
+    return names
 
 
 def _text(name: str, meaning: str, takes: str, default: str = "") -> Setting:
@@ -143,6 +151,13 @@ _TABLE = (
         "chosen. A run that cannot keep it is refused.",
         "dollars from 0 to 1000000, as in 12.50",
         _dollars,
+    ),
+    Setting(
+        "METRICS",
+        "Further metrics beside the default ones, asked only of machines that can have them. "
+        "Memory is read without being asked for wherever EC2 is asked for instances.",
+        f"any of {', '.join(GROUPS)}, separated by commas",
+        _groups,
     ),
     _choice(
         "CLOUDWATCH_API",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import ConfigurationError
+from ingest_fn.fleet import Fleet
 from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.ingest import MetricReader
 from ingest_fn.pipeline.model import HOUR, Window
@@ -87,6 +88,21 @@ class Parts:
         from ingest_fn.discovery.parameters import read_selection
 
         return read_selection(self.home.make("ssm"), name, time_left=time_left)
+
+    def fleet(
+        self,
+        resolved: Resolved,
+        run: tuple[Clients, str, str | None],
+        *,
+        now: datetime,
+        time_left: Callable[[], float] = lambda: math.inf,
+    ) -> Fleet:
+        """What is known of the instances; ``run``: clients, Region and account where they are."""
+        clients, region, account_id = run
+        groups = self.settings.metrics
+        return Fleet(
+            self.connections, clients, region, account_id, resolved, groups, now, time_left
+        )
 
     def ledger(self, arrears: Arrears | None = None) -> PostgresLedger:
         """The ledger of runs; ``arrears`` keeps what a run leaves owed."""

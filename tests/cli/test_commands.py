@@ -223,7 +223,11 @@ def test_a_synthetic_fleet_is_stored_and_labelled(
     assert result["cloudwatch"]["estimated_cost_usd"] == 0
     assert result["rows"]["inserted"] == len(stored_rows(database_url)) > 300
     labels = json.loads((tmp_path / "labels.json").read_text())
-    assert sum(label["idle"] for label in labels) == 2
+    assert sum(label["idle"] for label in labels) == 1
+    assert {"fine", "undersized", "switch_off"} < {label["verdict"] for label in labels}
+    with psycopg.connect(database_url) as connection:
+        names = connection.execute("SELECT instance_id, name FROM instances").fetchall()
+    assert dict(names) == {label["instance_id"]: label["name"] for label in labels}
     assert {label["instance_id"] for label in labels} >= {
         key for key, _ in stored_rows(database_url)
     }

@@ -16,6 +16,7 @@ from ingest_fn.aws.clients import Clients
 from ingest_fn.discovery.types import describe_types
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.local.aws import LocalAws
+from ingest_fn.pipeline.catalogue import CATALOGUE
 from ingest_fn.pipeline.machine import CREDITS_PER_HOUR, Machine, MachineType
 from ingest_fn.pipeline.rows import make_rows
 from ingest_fn.postgres.connections import Connections
@@ -56,17 +57,22 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@pytest.fixture
-def connections(database_url: str, connection: psycopg.Connection) -> Iterator[Connections]:
+def runtime_connections(url: str) -> Connections:
     """Those of a role that has what the runtime role is granted, and nothing more."""
-    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
-        connection.execute(SQL("CREATE ROLE {}").format(Identifier(ROLE)))
     names = {"schema": Identifier("public"), "runtime": Identifier(ROLE)}
-    for grant in _GRANTS:
-        connection.execute(SQL(grant).format(**names))
-    joint = "&" if "?" in database_url else "?"
-    url = f"{database_url}{joint}options={quote(f'-c role={ROLE}')}"
-    with closing(Connections(login_for(settings(url), None))) as made:
+    with psycopg.connect(url, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
+            connection.execute(SQL("CREATE ROLE {}").format(Identifier(ROLE)))
+        for grant in _GRANTS:
+            connection.execute(SQL(grant).format(**names))
+    joint = "&" if "?" in url else "?"
+    as_role = f"{url}{joint}options={quote(f'-c role={ROLE}')}"
+    return Connections(login_for(settings(as_role), None))
+
+
+@pytest.fixture
+def connections(database_url: str) -> Iterator[Connections]:
+    with closing(runtime_connections(database_url)) as made:
         yield made
 
 
@@ -284,3 +290,26 @@ def test_types_as_ec2_describes_them(
     assert {name.split(".")[1] for name in burstable} == set(CREDITS_PER_HOUR["t3"])
     assert (found["t2.xlarge"][5], found["t2.2xlarge"][5]) == (22.5, 17)
     assert (found["t4g.2xlarge"][5], found["t3a.nano"][5]) == (40, 5)
+
+
+def test_the_type_of_an_instance_says_which_metrics_it_can_have(
+    metadata: PostgresMetadata,
+) -> None:
+    small = MachineType("t4g.small", 2, 2_048, "arm64", 0, 0, 20.0, 128.0, 174.0, 2_085.0, "nitro")
+    metadata.keep_types([small], END)
+    metadata.note(look(machine(ONE, instance_type="t4g.small"), machine(TWO)), END)
+    assert metadata.types_of([ONE, TWO, THREE]) == {ONE: small}
+
+
+def test_every_column_of_the_catalogue_is_there_with_its_type_and_its_comment(
+    connection: psycopg.Connection,
+) -> None:
+    found = connection.execute(
+        "SELECT attname, format_type(atttypid, NULL), col_description(attrelid, attnum) "
+        "FROM pg_attribute WHERE attrelid = 'metrics'::regclass AND attnum > 0"
+    )
+    columns = {name: (kind, comment) for name, kind, comment in found}
+    for entry in CATALOGUE:
+        kind, comment = columns[entry.column]
+        assert comment
+        assert kind == entry.sql_type

@@ -77,6 +77,7 @@ def test_the_result_is_what_the_contract_says() -> None:
         },
         "failures": [{"instance_id": instance_id(4), "reason": "InternalError"}],
         "failures_not_listed": 0,
+        "warnings": [],
     }
 
 

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest_fn.local.synthetic.behaviour import runs
 from ingest_fn.local.synthetic.fleet import Kind, Machine, make_fleet
-from ingest_fn.local.synthetic.metrics import SETTLED, metric_data, readings
+from ingest_fn.local.synthetic.history import described, looks
+from ingest_fn.local.synthetic.metrics import SETTLED, agent_data, metric_data, readings
+from ingest_fn.pipeline.catalogue import Need, statistics_for
+from ingest_fn.pipeline.machine import Machine as Described
 from ingest_fn.pipeline.model import HOUR, HOUR_SECONDS, Reading, Window, utc
 from tests.making import END
 
@@ -23,7 +27,7 @@ def fleet(count: int, seed: int = 1) -> list[Machine]:
 
 
 def of_kind(kind: Kind, seed: int = 1) -> Machine:
-    return next(machine for machine in fleet(10, seed) if machine.kind is kind)
+    return next(machine for machine in fleet(20, seed) if machine.kind is kind)
 
 
 def read(machine: Machine, window: Window = WEEK, as_of: datetime | None = None) -> Reading:
@@ -66,9 +70,18 @@ def test_an_hour_is_the_same_in_whatever_window_it_is_seen(
 
 
 @given(seeds)
-def test_ten_machines_show_every_kind_and_say_what_they_are(seed: int) -> None:
-    machines = fleet(10, seed)
+def test_ten_machines_show_every_verdict_and_twenty_every_kind(seed: int) -> None:
+    machines = fleet(20, seed)
     assert {machine.kind for machine in machines} == set(Kind)
+    assert {machine.verdict for machine in machines[:10]} == {
+        "fine",
+        "idle",
+        "oversized",
+        "undersized",
+        "switch_off",
+        "insufficient_data",
+        "not_applicable",
+    }
     for machine in machines:
         assert machine.idle == (machine.kind is Kind.IDLE)
         assert machine.oversized == (machine.kind is Kind.OVERSIZED)
@@ -89,18 +102,99 @@ def test_every_value_is_one_that_a_machine_could_have(seed: int, as_of: datetime
             assert sent[stamp] >= 0
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(seeds)
-def test_idle_ones_look_idle_and_busy_ones_do_not(seed: int) -> None:
-    for machine in fleet(10, seed):
+def test_machines_look_like_what_they_are(seed: int) -> None:
+    for machine in fleet(20, seed):
+        seen = read(machine)
+        if machine.kind is Kind.STOPPED:
+            assert not seen.datapoints
+            continue
+        highest = max(seen.series[1].values())
         if machine.idle:
-            assert max(cpu(machine)) < 10
-            assert mean(cpu(machine)) < 2.5
+            assert highest < 5
+            assert sum(sum(series.values()) for series in seen.series[3:5]) < 7 * 5e6
         elif machine.oversized:
-            assert max(read(machine).series[1].values()) < 40
+            assert highest < 25
             assert mean(cpu(machine)) > 2.5
-        else:
-            assert max(cpu(machine)) > 12
+        elif machine.verdict == "undersized":
+            assert sorted(seen.series[1].values())[-3] > 80
+        elif machine.kind not in {Kind.NEWLY_LAUNCHED, Kind.THIN}:
+            assert 41 < highest < 95
+
+
+def test_an_office_machine_is_quiet_when_the_office_is_closed() -> None:
+    machine = of_kind(Kind.OFFICE)
+    for stamp, value in read(machine).series[0].items():
+        open_ = utc(stamp).weekday() < 5 and 7 <= utc(stamp).hour < 19
+        assert (value > 20) if open_ else (value < 5)
+
+
+def test_memory_is_there_where_an_agent_is() -> None:
+    with_memory = statistics_for(frozenset(), frozenset({Need.AGENT}))
+    machines = fleet(40)
+    for machine, reading in zip(
+        machines, readings(machines, WEEK, statistics=with_memory), strict=True
+    ):
+        by_column = dict(zip((s.column for s in with_memory), reading.series, strict=True))
+        memory, most = by_column["memory_utilization"], by_column["memory_utilization_max"]
+        assert memory.keys() == most.keys()
+        assert memory.keys() == (
+            set() if machine.agent is None else by_column["cpu_utilization"].keys()
+        )
+        assert all(0 < memory[stamp] <= most[stamp] < 80 for stamp in memory)
+    agents = {machine.agent and len(machine.agent.dimensions) for machine in machines}
+    assert agents == {None, 1, 3}
+
+
+def test_a_resize_is_a_stop_and_another_type() -> None:
+    machine = of_kind(Kind.RESIZED)
+    assert machine.resized is not None
+    before, during, after = (
+        described(machine, machine.resized + hours * HOUR_SECONDS) for hours in (-2, -1, 0)
+    )
+    assert before
+    assert during
+    assert after
+    assert (before.state, during.state, after.state) == ("running", "stopped", "running")
+    assert before.instance_type == during.instance_type == machine.old_type
+    assert after.instance_type == machine.instance_type
+    assert (before.started_at, after.started_at) == (machine.launched, machine.resized)
+    assert during.state_since == machine.resized - HOUR_SECONDS
+    assert during.started_at == machine.launched
+    assert machine.resized - HOUR_SECONDS not in read(machine).series[0]
+
+
+@settings(max_examples=10, deadline=None)
+@given(seeds)
+def test_ec2_shows_a_machine_running_exactly_in_the_hours_that_it_runs(seed: int) -> None:
+    for machine in fleet(20, seed):
+        last: Described | None = None
+        for hour in (*WEEK.hours, WEEK.hours.stop):
+            seen = described(machine, hour)
+            assert (seen is None) == (hour < machine.launched)
+            if seen is None:
+                continue
+            assert (seen.state == "running") == runs(machine, hour)
+            assert machine.launched == seen.launched_at <= seen.started_at <= hour
+            if seen.state == "stopped":
+                assert seen.state_since is not None
+                assert seen.started_at < seen.state_since <= hour
+            if last is not None and last.state != seen.state:
+                began = seen.started_at if seen.state == "running" else seen.state_since
+                assert began == hour
+            last = seen
+
+
+def test_looks_miss_no_change() -> None:
+    machines = fleet(40)
+    now: dict[str, Described] = {}
+    times = dict(looks(machines, WEEK))
+    for hour in (*WEEK.hours, WEEK.hours.stop):
+        now |= times.get(hour, {})
+        whole = {m.instance_id: one for m in machines if (one := described(m, hour))}
+        assert now == whole
+    assert len(times) < 40
 
 
 def test_each_kind_has_its_rhythm() -> None:
@@ -109,7 +203,7 @@ def test_each_kind_has_its_rhythm() -> None:
         kind: {utc(stamp).hour: v for stamp, v in read(of_kind(kind)).series[0].items()}
         for kind in (Kind.BATCH, Kind.WEB, Kind.DATABASE)
     }
-    assert by_hour[Kind.BATCH][2] > 50
+    assert by_hour[Kind.BATCH][2] > 30
     assert by_hour[Kind.BATCH][14] < 10
     assert by_hour[Kind.WEB][14] > 2 * by_hour[Kind.WEB][2]
     assert min(by_hour[Kind.DATABASE].values()) > 15
@@ -134,7 +228,6 @@ def test_a_machine_that_is_stopped_at_night_has_no_data_then(seed: int) -> None:
 @settings(max_examples=10)
 def test_a_new_machine_has_no_data_from_before_its_launch(seed: int) -> None:
     machine = of_kind(Kind.NEWLY_LAUNCHED, seed)
-    assert machine.launched is not None
     seen = hours_seen(machine)
     assert utc(machine.launched) <= seen[0]
     assert END - 20 * HOUR <= seen[0] <= seen[-1] < END
@@ -199,3 +292,16 @@ def test_what_is_published_is_what_a_reading_says(seed: int) -> None:
             else:
                 total = {"NetworkIn": received, "NetworkOut": sent}[entry["MetricName"]]
                 assert told["Sum"] == total[stamp]
+
+
+def test_what_an_agent_publishes_has_the_dimensions_that_its_configuration_chose() -> None:
+    day = Window(END - 24 * HOUR, END)
+    for machine in fleet(20):
+        entries = list(agent_data(machine, day))
+        assert bool(entries) == (machine.agent is not None and machine.kind is not Kind.STOPPED)
+        for entry in entries:
+            assert machine.agent is not None
+            assert {d["Name"]: d["Value"] for d in entry["Dimensions"]} == dict(
+                machine.agent.dimensions
+            )
+            assert entry["MetricName"] == machine.agent.metric

@@ -19,7 +19,7 @@ from ingest_fn.aws.clients import AWS_ERRORS, error_code, translate
 from ingest_fn.cloudwatch.reading import hour_of, make_reading
 from ingest_fn.cloudwatch.wire import GetMetricData
 from ingest_fn.errors import ConfigurationError
-from ingest_fn.pipeline.catalogue import Statistics, metrics_of
+from ingest_fn.pipeline.catalogue import Need, Statistics, metrics_of
 from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.model import HOUR_SECONDS, Batch, Cost, Fetched, Reading, Series
 
@@ -166,8 +166,11 @@ def _slots(instances: int, statistics: int) -> dict[str, tuple[int, int]]:
 def _body(batch: Batch, token: str | None) -> bytes:
     """The JSON of the call. A metric's statistics follow each other, so they are billed once."""
     heads = _query_heads(batch.statistics)
+    agents = [k for k, entry in enumerate(batch.statistics) if entry.needs is Need.AGENT]
     queries = ",".join(
-        f'{{"Id":"i{p}s{s}",{head}{id_}{_QUERY_TAIL}'
+        _agent_query(p, s, batch)
+        if agents and s in agents
+        else f'{{"Id":"i{p}s{s}",{head}{id_}{_QUERY_TAIL}'
         for p, id_ in enumerate(batch.instance_ids)
         for s, head in enumerate(heads)
     )
@@ -177,6 +180,18 @@ def _body(batch: Batch, token: str | None) -> bytes:
         f'{{"MetricDataQueries":[{queries}],"StartTime":{hours.start},"EndTime":{hours.stop},'
         f'"ScanBy":"TimestampAscending"{paging}}}'
     ).encode()
+
+
+def _agent_query(position: int, statistic: int, batch: Batch) -> str:
+    """The query for a statistic of an agent, under the name and dimensions that it published."""
+    entry, series = batch.statistics[statistic], batch.series[batch.instance_ids[position]]
+    metric = {
+        "Namespace": entry.namespace,
+        "MetricName": series.metric,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
+    }
+    stat = {"Period": HOUR_SECONDS, "Stat": entry.statistic, "Metric": metric}
+    return json.dumps({"Id": f"i{position}s{statistic}", "MetricStat": stat})
 
 
 @cache

@@ -11,7 +11,8 @@ from typing import Any
 from ingest_fn.aws.clients import AWS_ERRORS, translate
 from ingest_fn.cloudwatch.reading import hour_of, in_pieces, make_reading
 from ingest_fn.errors import AwsError
-from ingest_fn.pipeline.catalogue import metrics_of
+from ingest_fn.pipeline.agent import Dimensions
+from ingest_fn.pipeline.catalogue import Need, metrics_of
 from ingest_fn.pipeline.model import HOUR_SECONDS, Batch, Cost, Fetched, Reading, Series, utc
 from ingest_fn.pipeline.plan import MAX_STATISTICS_POINTS
 
@@ -36,8 +37,12 @@ class MetricStatistics:
         unread = None
         for (namespace, metric), statistics in metrics_of(batch.statistics).items():
             wanted = {s.statistic: series[s.column] for s in statistics}
+            dimensions: Dimensions = (("InstanceId", instance_id),)
+            if statistics[0].needs is Need.AGENT:
+                agent = batch.series[instance_id]
+                metric, dimensions = agent.metric, agent.dimensions  # noqa: PLW2901
             try:
-                for point in self._points(instance_id, namespace, metric, list(wanted), pieces):
+                for point in self._points(dimensions, namespace, metric, list(wanted), pieces):
                     hour = hour_of(point["Timestamp"])
                     for statistic, kept in wanted.items():
                         if statistic in point:
@@ -48,7 +53,7 @@ class MetricStatistics:
 
     def _points(
         self,
-        instance_id: str,
+        dimensions: Dimensions,
         namespace: str,
         metric: str,
         statistics: list[str],
@@ -59,7 +64,7 @@ class MetricStatistics:
                 answer = self._client.get_metric_statistics(
                     Namespace=namespace,
                     MetricName=metric,
-                    Dimensions=[{"Name": "InstanceId", "Value": instance_id}],
+                    Dimensions=[{"Name": name, "Value": value} for name, value in dimensions],
                     StartTime=utc(hours.start),
                     EndTime=utc(hours.stop),
                     Period=HOUR_SECONDS,

@@ -21,10 +21,11 @@ def describe_types(
     """Every type of the Region of ``clients``. Raises AccessDeniedError and AwsError."""
     request = {"PaginationConfig": {"PageSize": PAGE}}
     found = pages(clients.make("ec2"), "describe_instance_types", ACTION, time_left, **request)
-    return [_type(one) for page in found for one in page.get("InstanceTypes") or ()]
+    return [type_of(one) for page in found for one in page.get("InstanceTypes") or ()]
 
 
-def _type(one: Mapping[str, Any]) -> MachineType:
+def type_of(one: Mapping[str, Any]) -> MachineType:
+    """A type as an answer of DescribeInstanceTypes has it."""
     name, vcpus = one["InstanceType"], one["VCpuInfo"]["DefaultVCpus"]
     architectures = one["ProcessorInfo"]["SupportedArchitectures"]
     cards = one.get("NetworkInfo", {}).get("NetworkCards", ())
@@ -46,6 +47,7 @@ def _type(one: Mapping[str, Any]) -> MachineType:
             round(sum(network) * 1_000, 3) if network and None not in network else None
         ),
         ebs_baseline_mbps=ebs.get("BaselineBandwidthInMbps"),
+        ebs_maximum_mbps=ebs.get("MaximumBandwidthInMbps"),
         hypervisor=one.get("Hypervisor"),
     )
 

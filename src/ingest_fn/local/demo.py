@@ -20,6 +20,7 @@ from rich.table import Table
 
 from ingest_fn.local.aws import local_aws
 from ingest_fn.local.postgres import DIRECTORY, local_postgres
+from ingest_fn.local.synthetic.ec2 import launch
 from ingest_fn.local.synthetic.fleet import Machine, make_fleet
 from ingest_fn.local.synthetic.publish import publish
 from ingest_fn.pipeline.model import Window, zulu
@@ -72,10 +73,11 @@ def demo() -> None:
 
         fleet = list(make_fleet(MACHINES, SEED, window.end))
         publish(boto3.client("cloudwatch"), fleet, window)
-        ids = [machine.instance_id for machine in fleet]
-        boto3.client("ssm").put_parameter(Name=PARAMETER, Type="StringList", Value=",".join(ids))
-        console.print(f"[bold]CloudWatch[/]  {MACHINES} synthetic machines at {aws.url} (moto)")
-        console.print(f"[bold]SSM[/]         their ids in {PARAMETER}")
+        launch(fleet, window.end, aws.region)
+        boto3.client("ssm").put_parameter(Name=PARAMETER, Type="String", Value="all")
+        console.print(f"[bold]EC2[/]         {MACHINES} synthetic machines at {aws.url} (moto)")
+        console.print("[bold]CloudWatch[/]  a day of their metrics, memory where an agent is")
+        console.print(f"[bold]SSM[/]         {PARAMETER} says: all")
         console.print(f"\n[bold cyan]ingest_fn.app.lambda_handler({json.dumps(event)})[/]")
         console.print_json(json.dumps(_invoke(event)))
         console.print(_table(url, window, fleet))

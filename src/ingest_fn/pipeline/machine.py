@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ingest_fn.pipeline.catalogue import Need
+
 RUNNING = frozenset({"pending", "running"})
 GONE = frozenset({"shutting-down", "terminated"})
 AUTO_SCALING_GROUP = "aws:autoscaling:groupName"
@@ -37,6 +39,11 @@ class Machine(NamedTuple):
     host: str | None = None
     tags: Mapping[str, str] = {}
 
+    @classmethod
+    def undescribed(cls, instance_id: str) -> Machine:
+        """A machine of which only the id is known: EC2 was not asked."""
+        return cls(instance_id, "", "", 0, 0)
+
     def stopped_since(self, time: int) -> bool:
         """Whether EC2 says that it has been stopped since ``time`` or longer."""
         return self.state == "stopped" and self.state_since is not None and self.state_since <= time
@@ -55,7 +62,24 @@ class MachineType:
     burst_baseline_percent: float | None = None
     network_baseline_mbps: float | None = None
     ebs_baseline_mbps: float | None = None
+    ebs_maximum_mbps: float | None = None
     hypervisor: str | None = None
+
+    @property
+    def has(self) -> frozenset[Need]:
+        """What machines of this type have that some metrics exist for only.
+
+        Bare metal is Nitro without a hypervisor. Credits for EBS exist where the baseline is below
+        the maximum.
+        """
+        found = set()
+        if self.burst_baseline_percent is not None:
+            found.add(Need.BURSTABLE)
+        if self.hypervisor != "xen":
+            found.add(Need.NITRO)
+            if (self.ebs_baseline_mbps or 0) < (self.ebs_maximum_mbps or 0):
+                found.add(Need.EBS_BURST)
+        return frozenset(found)
 
 
 CREDITS_PER_HOUR: Mapping[str, Mapping[str, float]] = {

@@ -7,10 +7,11 @@ CloudWatch speaks in those and a million datetimes are slow; the edges convert.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from ingest_fn.pipeline.agent import AgentSeries
 from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
 
 HOUR = timedelta(hours=1)
@@ -58,6 +59,8 @@ class Batch:
     instance_ids: Sequence[str]
     window: Window
     statistics: Statistics = DEFAULT
+    series: Mapping[str, AgentSeries] = field(default_factory=dict)
+    """The series of the agent of each instance, where ``statistics`` hold memory."""
 
     @property
     def datapoints(self) -> int:

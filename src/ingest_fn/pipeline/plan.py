@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from ingest_fn.pipeline.arrears import Due, Need
 from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
 from ingest_fn.pipeline.model import Api, Batch, Window
+from ingest_fn.pipeline.wanted import ONLY_DEFAULT, Wanted
 
 MAX_QUERIES = 500
 MAX_DATAPOINTS = 100_800
@@ -37,15 +38,16 @@ class Plan:
     due: Due
     workers: int = 8
     datapoints_a_second: float = DATAPOINTS_A_SECOND * QUOTA_SHARE
-    statistics: Statistics = DEFAULT
+    wanted: Wanted = ONLY_DEFAULT
 
     def batches(self) -> Iterator[Batch]:
-        """The instances, as many at a time as fit a call."""
+        """The instances, as many at a time as fit a call, each with what is wanted of it."""
         for need in self.due.needs:
-            size = batch_size(self, need)
-            for first in range(0, len(need.instance_ids), size):
-                ids = need.instance_ids[first : first + size]
-                yield Batch(ids, need.window, self.statistics)
+            for statistics, alike in self.wanted.alike(need.instance_ids):
+                size = batch_size(self, Need(alike, need.window), statistics)
+                for first in range(0, len(alike), size):
+                    ids = alike[first : first + size]
+                    yield Batch(ids, need.window, statistics, self.wanted.series)
 
 
 def make_plan(
@@ -55,20 +57,20 @@ def make_plan(
     workers: int,
     now: datetime,
     datapoints_a_second: int | None = None,
-    statistics: Statistics = DEFAULT,
+    wanted: Wanted = ONLY_DEFAULT,
 ) -> Plan:
-    """Read ``statistics`` of what is ``due`` by ``api`` at ``now``.
+    """Read what is ``wanted`` of what is ``due`` by ``api`` at ``now``.
 
     ``datapoints_a_second`` None: what every account may use.
     """
     if datapoints_a_second is not None:
-        return Plan(api, due, workers, float(datapoints_a_second), statistics)
+        return Plan(api, due, workers, float(datapoints_a_second), wanted)
     recent = any(now - need.window.start <= RECENT for need in due.needs)
     quota = RECENT_DATAPOINTS_A_SECOND if recent else DATAPOINTS_A_SECOND
-    return Plan(api, due, workers, quota * QUOTA_SHARE, statistics)
+    return Plan(api, due, workers, quota * QUOTA_SHARE, wanted)
 
 
-def batch_size(plan: Plan, need: Need) -> int:
+def batch_size(plan: Plan, need: Need, statistics: Statistics = DEFAULT) -> int:
     """How many instances go into one batch.
 
     A long window means fewer instances per call rather than more calls: GetMetricData bills by
@@ -80,7 +82,7 @@ def batch_size(plan: Plan, need: Need) -> int:
     if plan.api is Api.SYNTHETIC:
         return max(1, _SYNTHETIC_ROWS // hours)
     queries = min(MAX_QUERIES, MAX_DATAPOINTS // hours)
-    return max(1, queries // len(plan.statistics))
+    return max(1, queries // len(statistics))
 
 
 def requests_per_metric(window: Window) -> int:

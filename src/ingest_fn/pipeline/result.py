@@ -45,6 +45,8 @@ class RunInfo:
     plan_reason: str = ""
     group: str | None = None
     """The group whose marks this run moves; None: it has a window of its own."""
+    warnings: tuple[str, ...] = ()
+    """What did not keep the run from its work, and should be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +191,5 @@ class RunResult:
             },
             "failures": [{"instance_id": id_, "reason": reason} for id_, reason in self.failures],
             "failures_not_listed": self.counts.incomplete - len(self.failures),
+            "warnings": list(run.warnings),
         }

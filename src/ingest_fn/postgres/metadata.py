@@ -98,6 +98,27 @@ class PostgresMetadata:
             lambda connection: connection.execute(statement("keep_types"), parameters)
         )
 
+    def types(self, names: Collection[str]) -> dict[str, MachineType]:
+        """What is known of the types with these names. Raises as ``note``."""
+
+        def types(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+            return connection.execute(statement("types"), {"types": sorted(names)}).fetchall()
+
+        return {row[0]: MachineType(*row) for row in self._connections.do(types)}
+
+    def types_of(self, instance_ids: Collection[str]) -> dict[str, MachineType]:
+        """The types of these instances, as far as both are known. Raises as ``note``."""
+        parameters = {"instance_ids": list(instance_ids)}
+
+        def types(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+            return connection.execute(statement("types_of"), parameters).fetchall()
+
+        kinds: dict[str, MachineType] = {}
+        return {
+            row[0]: kinds.setdefault(row[1], MachineType(*row[1:]))
+            for row in self._connections.do(types)
+        }
+
     def _note(
         self,
         connection: psycopg.Connection,

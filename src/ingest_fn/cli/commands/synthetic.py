@@ -20,18 +20,23 @@ from ingest_fn.cli.database import with_database
 from ingest_fn.cli.options import Json, Quiet
 from ingest_fn.cli.view import JsonView, View, notify
 from ingest_fn.local.synthetic.fleet import Machine, make_fleet
+from ingest_fn.local.synthetic.history import looks
 from ingest_fn.local.synthetic.metrics import readings
 from ingest_fn.local.synthetic.publish import publish
+from ingest_fn.local.synthetic.types import synthetic_types
 from ingest_fn.pipeline.arrears import due_by_window
+from ingest_fn.pipeline.catalogue import Need, statistics_for
 from ingest_fn.pipeline.ingest import run
-from ingest_fn.pipeline.model import HOUR, Api, Batch, Cost, Fetched, Window
+from ingest_fn.pipeline.model import HOUR, Api, Batch, Cost, Fetched, Window, utc
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
 from ingest_fn.pipeline.result import RunInfo, RunResult
+from ingest_fn.pipeline.wanted import Wanted
 from ingest_fn.postgres.arrears import Arrears
 from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.ledger import PostgresLedger
 from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.metadata import PostgresMetadata
 from ingest_fn.postgres.metrics import PostgresMetrics
 from ingest_fn.request.event import parse_event
 from ingest_fn.settings import database, region_of
@@ -40,6 +45,8 @@ REGION = "local-synthetic-1"
 """No Region of AWS's, so that made-up instances are never taken for real ones."""
 
 MAX_DAYS = 455
+
+_STATISTICS = statistics_for(frozenset(), frozenset({Need.AGENT}))
 
 
 def synthetic(
@@ -61,8 +68,9 @@ def synthetic(
 ) -> None:
     """Make a fleet and its metrics, and store them; or publish them to be ingested.
 
-    The machines are web servers, batch workers, databases, idle, oversized, stopped at night and
-    newly launched ones, with day and week rhythms, noise and gaps; --labels says which is which.
+    The machines are web servers, batch workers, databases, idle, oversized, undersized and newly
+    launched ones, and more, with names, teams, day and week rhythms, noise and gaps. --labels says
+    which is which, and what the verdict on each should be.
 
     Example: python -m ingest_fn synthetic --instances 100 --days 30 --seed 7
     """
@@ -86,9 +94,10 @@ def synthetic(
 
 
 def _label(machine: Machine) -> dict[str, object]:
-    hidden = {"seed", "level"}
+    hidden = {"seed", "level", "agent"}
     shown = {key: value for key, value in asdict(machine).items() if key not in hidden}
-    return shown | {"idle": machine.idle, "oversized": machine.oversized}
+    said = {"idle": machine.idle, "oversized": machine.oversized, "verdict": machine.verdict}
+    return shown | said
 
 
 class _SyntheticCloudWatch:
@@ -100,7 +109,7 @@ class _SyntheticCloudWatch:
     def fetch(self, batch: Batch) -> Fetched:
         """Make up the readings."""
         machines = (self._machines[id_] for id_ in batch.instance_ids)
-        return Fetched(list(readings(machines, batch.window)), Cost())
+        return Fetched(list(readings(machines, batch.window, None, batch.statistics)), Cost())
 
 
 def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> None:
@@ -123,7 +132,7 @@ def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> N
             )
             result = run(
                 RunResult(identity, HOURLY_RUNS_A_MONTH),
-                Plan(Api.SYNTHETIC, due, workers=2),
+                Plan(Api.SYNTHETIC, due, workers=2, wanted=Wanted(dict.fromkeys(ids, _STATISTICS))),
                 _SyntheticCloudWatch(fleet),
                 PostgresMetrics(connections, REGION),
                 PostgresLedger(connections, arrears=arrears),
@@ -131,4 +140,13 @@ def _store(fleet: Sequence[Machine], window: Window, view: JsonView | View) -> N
                 workers=2,
                 time_left=lambda: math.inf,
             )
+            _describe(PostgresMetadata(connections, REGION), fleet, window)
         view.closing(result)
+
+
+def _describe(metadata: PostgresMetadata, fleet: Sequence[Machine], window: Window) -> None:
+    """Let the database know what EC2 would have said of the fleet, hour by hour."""
+    if metadata.types_are_stale({one.instance_type for one in fleet}, window.end):
+        metadata.keep_types(synthetic_types(), window.end)
+    for hour, machines in looks(fleet, window):
+        metadata.note(machines, utc(hour))

@@ -22,6 +22,8 @@ _GRANTS = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON {schema}.owed_hours TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.instance_changes TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.instance_types TO {runtime}",
+    "GRANT SELECT, INSERT, UPDATE ON {schema}.agent_metrics TO {runtime}",
+    "GRANT SELECT, INSERT, UPDATE ON {schema}.agent_looks TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.metrics TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.ingest_runs TO {runtime}",
     "REVOKE ALL ON FUNCTION {schema}.ensure_metrics_partitions FROM PUBLIC",

@@ -1,10 +1,12 @@
 INSERT INTO instance_types AS known (
     instance_type, vcpus, memory_mib, architecture, gpus, instance_storage_gib,
-    burst_baseline_percent, network_baseline_mbps, ebs_baseline_mbps, hypervisor, refreshed_at
+    burst_baseline_percent, network_baseline_mbps, ebs_baseline_mbps, ebs_maximum_mbps, hypervisor,
+    refreshed_at
 )
 SELECT
     instance_type, vcpus, memory_mib, architecture, gpus, instance_storage_gib,
-    burst_baseline_percent, network_baseline_mbps, ebs_baseline_mbps, hypervisor, %(now)s
+    burst_baseline_percent, network_baseline_mbps, ebs_baseline_mbps, ebs_maximum_mbps, hypervisor,
+    %(now)s
 FROM jsonb_to_recordset(%(types)s::jsonb) AS type (
     instance_type text,
     vcpus integer,
@@ -15,6 +17,7 @@ FROM jsonb_to_recordset(%(types)s::jsonb) AS type (
     burst_baseline_percent real,
     network_baseline_mbps double precision,
     ebs_baseline_mbps double precision,
+    ebs_maximum_mbps double precision,
     hypervisor text
 )
 ORDER BY instance_type
@@ -27,5 +30,6 @@ ON CONFLICT (instance_type) DO UPDATE SET
     burst_baseline_percent = excluded.burst_baseline_percent,
     network_baseline_mbps = excluded.network_baseline_mbps,
     ebs_baseline_mbps = excluded.ebs_baseline_mbps,
+    ebs_maximum_mbps = excluded.ebs_maximum_mbps,
     hypervisor = excluded.hypervisor,
     refreshed_at = excluded.refreshed_at
