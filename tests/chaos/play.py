@@ -26,9 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seeds", default="1-60", help="as in 1-500, or 17, or 1-9,40")
     parser.add_argument("--jobs", type=int, default=6, help="workers; most of them wait")
-    parser.add_argument(
-        "--on", default=",".join(TARGETS), help=f"servers, of {', '.join(TARGETS)}"
-    )
+    parser.add_argument("--on", default=",".join(TARGETS), help=f"servers, of {', '.join(TARGETS)}")
     parser.add_argument("--every", action="store_true", help="each seed on each server")
     options = parser.parse_args()
     targets = []
@@ -160,4 +158,3 @@ def summary(reports: list[Report], seconds: float) -> int:
     if bad:
         print(f"failing seeds: {','.join(map(str, sorted(bad)))}")
     return 1 if bad else 0
-

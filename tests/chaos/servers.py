@@ -84,7 +84,7 @@ def make_home(server_url: str, name: str) -> Home:
             upgrade(login_for(database({"DATABASE_URL": url}), None), owner=OWNER)
             grant_runtime(inside, role)
             # Its settings must reach the next session through a pooler too.
-            inside.execute(SQL("CREATE SCHEMA IF NOT EXISTS other AUTHORIZATION {}").format(
-                Identifier(OWNER)
-            ))
+            inside.execute(
+                SQL("CREATE SCHEMA IF NOT EXISTS other AUTHORIZATION {}").format(Identifier(OWNER))
+            )
     return Home(url, role, password)

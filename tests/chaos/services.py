@@ -75,6 +75,10 @@ class Services:
     """Set as the trouble is over: whoever hangs lets go."""
     requests: int = 0
     """Requests to CloudWatch that came in."""
+    spoil: Callable[[Any], Any] | None = None
+    """Done to every good answer of CloudWatch."""
+    parameter_answer: Any = None
+    """In place of what GetParameter would answer."""
     marker: str = ""
     """A secret that a parameter may hold by mistake."""
     url: str = ""
@@ -180,6 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
         with services.lock:
             rng = Random(services.rng.random())
         answer = services.cloudwatch.answer(action, _with_page_of(given))
+        if services.spoil is not None:
+            return services.spoil(answer)
         if action == "GetMetricData":
             return _metric_data(answer, given, kind, rng)
         if kind in VALUE_KINDS:
@@ -256,6 +262,8 @@ def _metric_data(answer: dict[str, Any], given: dict[str, Any], kind: str, rng: 
 
 
 def _parameter_store(services: Services, action: str, given: dict[str, Any], kind: str) -> Any:
+    if services.parameter_answer is not None:
+        return services.parameter_answer
     if kind == "answer-list":
         return []
     if action == "GetParameter":

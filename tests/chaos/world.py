@@ -246,9 +246,7 @@ class World:
             match fault.place:
                 case "cloudwatch" | "value" | "ssm" | "ssm-path":
                     service = "cloudwatch" if fault.place == "value" else fault.place
-                    trouble = Trouble(
-                        service.partition("-")[0], fault.kind, fault.nth, fault.times
-                    )
+                    trouble = Trouble(service.partition("-")[0], fault.kind, fault.nth, fault.times)
                     troubles.append(trouble)
                     self._counted.append((fault, trouble))
                 case "postgres":
@@ -364,9 +362,7 @@ class World:
             role, SQL(name), SQL(value) if name == "search_path" else Literal(value)
         )
         self._admin.execute(statement)
-        undo.callback(
-            self._admin.execute, SQL("ALTER ROLE {} RESET {}").format(role, SQL(name))
-        )
+        undo.callback(self._admin.execute, SQL("ALTER ROLE {} RESET {}").format(role, SQL(name)))
         self._terminate()
         undo.callback(self._terminate)
         self._counted.append((Fault("setting", kind), None))
