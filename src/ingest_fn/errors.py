@@ -48,6 +48,10 @@ class StoreError(IngestError):
     """Postgres refused a write; the rows of that batch were rolled back."""
 
 
+class StoreBusyError(StoreError):
+    """Postgres did not do the work in the time that was left: a lock, a stall, or sheer load."""
+
+
 class StoreUnreachableError(StoreError):
     """Postgres cannot be reached or refuses the login: no further batch can be stored."""
 
