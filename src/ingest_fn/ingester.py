@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from ingest_fn.errors import ConfigurationError, IngestError
+from ingest_fn.pipeline.flow import in_time
 from ingest_fn.pipeline.ingest import NoObserver, Observer, run
 from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome
 from ingest_fn.pipeline.plan import make_plan
@@ -40,10 +41,13 @@ class Ingester:
         IncompleteRunError after what could be read is stored.
         """
         parts, settings = self._parts, self._parts.settings
+        parts.bound(time_left)
         request = parse_event(event, now=now, lookback_hours=settings.lookback_hours)
         trigger = trigger or request.trigger
         try:
-            ids = self._chosen(request, default_ids)
+            ids = in_time(
+                "which instances to read", lambda: self._chosen(request, default_ids), time_left
+            )
         except IngestError as error:
             self._keep_refusal(request, trigger, error)
             raise
@@ -70,6 +74,7 @@ class Ingester:
             observer=observer or NoObserver(),
             workers=settings.calls_in_flight,
             time_left=time_left,
+            recall=parts.connections.recall,
         )
 
     def _info(self, request: Request, trigger: str, api: Api, requested: int) -> RunInfo:

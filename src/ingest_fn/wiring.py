@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,11 @@ class Parts:
         """Read the settings of ``env``; nothing is contacted. Raises ConfigurationError."""
         self.settings = Settings.from_env(env)
         self.connections = Connections(login_for(self.settings.database, self.settings.region))
+
+    def bound(self, time_left: Callable[[], float]) -> None:
+        """From here on no wait goes beyond ``time_left`` (seconds until the run must be over)."""
+        self.connections.bound(time_left)
+        self.home.time_left = time_left
 
     @cached_property
     def home(self) -> Clients:

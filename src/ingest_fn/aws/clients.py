@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from threading import Lock
 from typing import Any, Self
 
@@ -42,16 +44,31 @@ _NO_CREDENTIALS = (
 _LOG_IN = "Log in (aws sso login) or set AWS_PROFILE; check with aws sts get-caller-identity."
 
 
+class OutOfTimeError(BotoCoreError):
+    """The run must be over before an answer could come."""
+
+    fmt = "no time was left for another call"
+
+
 _CREATING = Lock()
 """botocore's sessions may not make two clients at the same time."""
 
 
+LAST_CALL = 3.0
+"""Seconds before the deadline from which no call is begun."""
+
+
 class Clients:
-    """One botocore session for all clients: a second one would load every model again."""
+    """One botocore session for all clients: a second one would load every model again.
+
+    ``time_left`` gives the seconds until the run must be over. When they are up no call is begun
+    any more, also by a thread that was given up and wakes in the next run.
+    """
 
     def __init__(
         self, region: str, calls_in_flight: int, session: botocore.session.Session | None = None
     ) -> None:
+        self.time_left: Callable[[], float] = lambda: math.inf
         self.session = session or botocore.session.get_session()
         self._calls_in_flight = calls_in_flight
         self._config = Config(
@@ -64,12 +81,22 @@ class Clients:
 
     def elsewhere(self, region: str, session: botocore.session.Session | None = None) -> Self:
         """The same for another Region, and for another account where ``session`` is its own."""
-        return type(self)(region, self._calls_in_flight, session or self.session)
+        clients = type(self)(region, self._calls_in_flight, session or self.session)
+        clients.time_left = self.time_left
+        return clients
 
     def make(self, service: str) -> Any:
         """A client. Its calls time out after 15 s and are tried six times, throttling included."""
         with _CREATING:
-            return self.session.create_client(service, config=self._config)
+            client = self.session.create_client(service, config=self._config)
+        time_left = self.time_left
+
+        def in_time(**_: object) -> None:
+            if time_left() < LAST_CALL:
+                raise OutOfTimeError
+
+        client.meta.events.register("before-send.*.*", in_time)
+        return client
 
 
 def translate(error: Exception, action: str) -> IngestError:

@@ -5,14 +5,24 @@ Source of the rules: the GetMetricStatistics page of the CloudWatch API referenc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ingest_fn.aws.clients import AWS_ERRORS, translate
-from ingest_fn.cloudwatch.reading import hour_of, in_pieces, make_reading
+from ingest_fn.cloudwatch.reading import Meter, in_pieces, sound_part
+from ingest_fn.cloudwatch.wire import ANSWER, decode
 from ingest_fn.errors import AwsError
-from ingest_fn.pipeline.catalogue import metrics_of
-from ingest_fn.pipeline.model import HOUR_SECONDS, Batch, Cost, Fetched, Reading, Series, utc
+from ingest_fn.pipeline.catalogue import Statistic, Statistics, metrics_of
+from ingest_fn.pipeline.model import (
+    HOUR_SECONDS,
+    Batch,
+    Cost,
+    Fetched,
+    Reading,
+    Series,
+    Window,
+    utc,
+)
 from ingest_fn.pipeline.plan import MAX_STATISTICS_POINTS
 
 _ACTION = "cloudwatch:GetMetricStatistics"
@@ -23,6 +33,14 @@ class MetricStatistics:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._meter = Meter()
+        client.meta.events.register("before-send.cloudwatch", self._meter.attempted)
+        decode(client, "GetMetricStatistics")
+
+    @property
+    def spent(self) -> Cost:
+        """All that was asked so far, also for batches that were given up."""
+        return self._meter.cost
 
     def fetch(self, batch: Batch) -> Fetched:
         """A reading of every instance. Raises AccessDeniedError; all else is in ``unread``."""
@@ -35,36 +53,50 @@ class MetricStatistics:
         series: dict[str, Series] = {s.column: {} for s in batch.statistics}
         unread = None
         for (namespace, metric), statistics in metrics_of(batch.statistics).items():
-            wanted = {s.statistic: series[s.column] for s in statistics}
-            try:
-                for point in self._points(instance_id, namespace, metric, list(wanted), pieces):
-                    hour = hour_of(point["Timestamp"])
-                    for statistic, kept in wanted.items():
-                        if statistic in point:
-                            kept[hour] = point[statistic]
-            except AwsError as error:
-                unread = error.message
-        return make_reading(instance_id, tuple(series.values()), batch.window, unread)
+            for hours in pieces:
+                try:
+                    points = self._points(instance_id, namespace, metric, statistics, hours)
+                except AwsError as error:
+                    unread = error.message
+                    continue
+                for entry in statistics:
+                    kept, wrong = _sound(points, batch.window, entry)
+                    series[entry.column].update(kept)
+                    unread = unread if wrong is None else wrong
+        return Reading(instance_id, tuple(series.values()), unread)
 
     def _points(
         self,
         instance_id: str,
         namespace: str,
         metric: str,
-        statistics: list[str],
-        pieces: Sequence[range],
-    ) -> Iterator[dict[str, Any]]:
-        for hours in pieces:
-            try:
-                answer = self._client.get_metric_statistics(
-                    Namespace=namespace,
-                    MetricName=metric,
-                    Dimensions=[{"Name": "InstanceId", "Value": instance_id}],
-                    StartTime=utc(hours.start),
-                    EndTime=utc(hours.stop),
-                    Period=HOUR_SECONDS,
-                    Statistics=statistics,
-                )
-            except AWS_ERRORS as error:
-                raise translate(error, _ACTION) from error
-            yield from answer["Datapoints"]
+        statistics: Statistics,
+        hours: range,
+    ) -> list[Any]:
+        self._meter.add(metrics_billed=1)
+        try:
+            answer = self._client.get_metric_statistics(
+                Namespace=namespace,
+                MetricName=metric,
+                Dimensions=[{"Name": "InstanceId", "Value": instance_id}],
+                StartTime=utc(hours.start),
+                EndTime=utc(hours.stop),
+                Period=HOUR_SECONDS,
+                Statistics=[entry.statistic for entry in statistics],
+            )[ANSWER]
+        except AWS_ERRORS as error:
+            raise translate(error, _ACTION) from error
+        if not (isinstance(answer, dict) and isinstance(answer.get("Datapoints"), list)):
+            raise AwsError(f"{_ACTION} failed: the answer is not one of CloudWatch's.")
+        points: list[Any] = answer["Datapoints"]
+        return points
+
+
+def _sound(points: list[Any], window: Window, entry: Statistic) -> tuple[Series, str | None]:
+    """What ``points`` hold of one statistic, and what was wrong with the rest."""
+    known = [point for point in points if isinstance(point, dict)]
+    pairs = [(p.get("Timestamp"), p[entry.statistic]) for p in known if entry.statistic in p]
+    kept, wrong = sound_part([hour for hour, _ in pairs], [v for _, v in pairs], window, entry)
+    if wrong is None and len(known) < len(points):
+        wrong = "CloudWatch sent something that is no datapoint"
+    return kept, wrong and f"{entry.metric} {entry.statistic}: {wrong}."

@@ -73,6 +73,11 @@ class Connections:
         self._idle: list[Session] = []
         self._busy: set[Session] = set()
 
+    def bound(self, time_left: Callable[[], float]) -> None:
+        """From here on no wait goes beyond ``time_left``."""
+        self.time_left = time_left
+        self._login.bound(time_left)
+
     @contextmanager
     def connection(self, seconds: float = LONGEST) -> Iterator[Session]:
         """A live connection in autocommit, after at most ``seconds``.

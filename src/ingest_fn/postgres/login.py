@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import psycopg
@@ -22,6 +23,9 @@ class Login(Protocol):
 
     def kwargs(self) -> dict[str, Any]:
         """Host, user, password and TLS. Raises IngestError where they cannot be had."""
+
+    def bound(self, time_left: Callable[[], float]) -> None:
+        """From here on no wait goes beyond ``time_left`` (seconds until the run must be over)."""
 
     def renewed(self) -> bool:
         """After a refused login: whether newer credentials are at hand, worth one more try."""
@@ -44,6 +48,9 @@ class UrlLogin:
     def kwargs(self) -> dict[str, Any]:
         """The URL's parts."""
         return dict(self._kwargs)
+
+    def bound(self, time_left: Callable[[], float]) -> None:
+        """There is nothing to wait for."""
 
     def renewed(self) -> bool:
         """Never: there is no other password to be had."""

@@ -23,7 +23,7 @@ from ingest_fn.local.synthetic.fleet import Machine, make_fleet
 from ingest_fn.local.synthetic.metrics import readings
 from ingest_fn.local.synthetic.publish import publish
 from ingest_fn.pipeline.ingest import run
-from ingest_fn.pipeline.model import Api, Batch, Cost, Fetched, Window
+from ingest_fn.pipeline.model import NOTHING_ASKED, Api, Batch, Cost, Fetched, Window
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
 from ingest_fn.pipeline.result import RunInfo, RunResult
@@ -95,6 +95,8 @@ class _SyntheticCloudWatch:
 
     def __init__(self, fleet: Sequence[Machine]) -> None:
         self._machines = {machine.instance_id: machine for machine in fleet}
+
+    spent = NOTHING_ASKED
 
     def fetch(self, batch: Batch) -> Fetched:
         """Make up the readings."""
