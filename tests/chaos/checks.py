@@ -63,8 +63,7 @@ def _values(seen: Seen) -> Iterator[str]:
     for what in seen.truth.strangers(seen.after)[:3]:
         yield f"wrong value: {what}"
     for what in lost(seen.before, seen.after)[:3]:
-        if "together:new-month" not in seen.fired and "lock:partitions" not in str(seen.fired):
-            yield f"lost: {what}"
+        yield f"lost: {what}"
     kinds = [fault for fault in seen.step.faults if fault.place == "value"]
     if kinds and len(kinds) == len(seen.step.faults):
         wide = seen.schedule.api == "metric-data" and any(f.kind in WHOLE for f in kinds)

@@ -143,9 +143,8 @@ class World:
         self.excused = set()
         with ExitStack() as undo:
             self._apply(step, functions, event, close, undo)
-            if any(fault.kind == "deadlock" for fault in step.faults):
-                before = self._table()  # a clean run came first
-                runs = self._runs()
+            if any(fault.place in {"lock", "together"} for fault in step.faults):
+                before, runs = self._table(), self._runs()  # a clean run came first, or rows went
             invocations = self._invoke(functions, event, step.seconds)
             fired = self._fired(step)
         calls = self.services.requests

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from http import HTTPStatus
 from threading import Lock
 from typing import Any, Self
 
@@ -54,6 +56,11 @@ _CREATING = Lock()
 """botocore's sessions may not make two clients at the same time."""
 
 
+_DECODED_ELSEWHERE = {
+    f"before-parse.cloudwatch.{operation}" for operation in ("GetMetricData", "GetMetricStatistics")
+}
+"""Events of calls whose answers ``cloudwatch.wire`` takes as they come: it looks at them itself."""
+
 LAST_CALL = 3.0
 """Seconds before the deadline from which no call is begun."""
 
@@ -96,7 +103,25 @@ class Clients:
                 raise OutOfTimeError
 
         client.meta.events.register("before-send.*.*", in_time)
+        if client.meta.service_model.resolved_protocol == "json":
+            client.meta.events.register("before-parse.*.*", _only_objects)
         return client
+
+
+def _only_objects(response_dict: dict[str, Any], event_name: str, **_: object) -> None:
+    """Refuse an answer that is no JSON object: botocore takes it for one, and trips over it."""
+    if event_name in _DECODED_ELSEWHERE:
+        return
+    body = response_dict["body"]
+    try:
+        fits = isinstance(json.loads(body), dict) if body else True
+    except (ValueError, RecursionError):
+        fits = False
+    if fits:
+        return
+    if response_dict["status_code"] == HTTPStatus.OK:
+        raise ResponseParserError("what came is not an answer of this service")
+    response_dict["body"] = b"{}"
 
 
 def translate(error: Exception, action: str) -> IngestError:

@@ -176,7 +176,7 @@ class _Answers:
     def readings(self) -> list[Reading]:
         """The readings as they stand."""
         batch, reasons = self.batch, dict[int, str]()
-        for id_, reason in (self._unread | self._wrong).items():
+        for id_, reason in (*self._wrong.items(), *self._unread.items()):
             position, statistic = self._slots[id_]
             what = batch.statistics[statistic]
             said = f"{what.metric} {what.statistic}: {printable(reason)}."

@@ -37,8 +37,8 @@ _LEAST = 0.3
 _TO_CONNECT = 2.0
 """Seconds below which no connection is begun: libpq waits no less."""
 
-_HALVED = 8.0
-"""Seconds from which the first attempt gets half of the time: a stall may be of its connection."""
+_HALVED = 5.0
+"""Seconds from which an attempt gets half of the time: a stall may be of its connection alone."""
 
 _PAUSE = 0.02
 """Seconds before the second attempt; each further one waits twice as long."""
@@ -121,26 +121,34 @@ class Connections:
                 self._idle.append(session)
 
     def do(
-        self, work: Callable[[Session], Done], spare: float = SPARE, *, counted: bool = False
+        self,
+        work: Callable[[Session], Done],
+        spare: float = SPARE,
+        *,
+        longest: float = LONGEST,
+        counted: bool = False,
     ) -> Done:
         """``work`` in a transaction, repeated where that helps, over ``spare`` s before time is up.
 
-        Every write can be repeated. ``counted``: what ``work`` gives must be true, so where the
-        connection breaks at COMMIT the server is asked whether it took effect. Raises StoreError,
-        StoreBusyError, StoreUnreachableError, SchemaError, ConfigurationError.
+        ``longest``: seconds for an attempt where the deadline is far. Every write can be repeated.
+        ``counted``: what ``work`` gives must be true, so where the connection breaks at COMMIT the
+        server is asked whether it took effect. Raises StoreError, StoreBusyError,
+        StoreUnreachableError, SchemaError, ConfigurationError.
         """
         with translated():
-            return self._attempts(work, spare, counted=counted)
+            return self._attempts(work, spare, longest, counted=counted)
 
-    def _attempts(self, work: Callable[[Session], Done], spare: float, *, counted: bool) -> Done:
+    def _attempts(
+        self, work: Callable[[Session], Done], spare: float, longest: float, *, counted: bool
+    ) -> Done:
         unsure: UnsureError | None = None
         failed: psycopg.Error | None = None
         for attempt in range(MAX_REPEATS + 1):
             # Whether rows have landed is worth a part of the time that is kept for the end.
-            seconds = min(LONGEST, self.time_left() - (spare if unsure is None else CLOSING_SPARE))
+            seconds = min(longest, self.time_left() - (spare if unsure is None else CLOSING_SPARE))
             if seconds < _LEAST:
                 break
-            if attempt == 0 and seconds > _HALVED:
+            if seconds > _HALVED:
                 seconds /= 2
             end = monotonic() + seconds
             try:

@@ -97,7 +97,7 @@ def translated() -> Iterator[None]:
 
 def worth_repeating(error: psycopg.Error, attempt: int = 0) -> bool:
     """Whether the same work may succeed at once: the connection broke, or another run was first."""
-    if isinstance(error, (pg.ReadOnlySqlTransaction, *_BUSY, OutOfTimeError)):
+    if isinstance(error, (pg.ReadOnlySqlTransaction, *_BUSY)):
         # The address may lead to the new primary by now, and the first attempt had half the time.
         return attempt == 0
     if isinstance(error, (*_FIRST_COME, *_SHUT_DOWN)):
@@ -106,7 +106,7 @@ def worth_repeating(error: psycopg.Error, attempt: int = 0) -> bool:
 
 
 def starts_afresh(error: psycopg.Error) -> bool:
-    """Whether the other connections lead to the wrong place as well: a standby, since a failover."""
+    """Whether the other connections are as wrong: since a failover they lead to a standby."""
     return isinstance(error, pg.ReadOnlySqlTransaction)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Json
 
+from ingest_fn.errors import StoreError
 from ingest_fn.pipeline.result import RunInfo, RunResult
-from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.connections import CLOSING_SPARE, Connections
 from ingest_fn.postgres.statements import statement
+
+_AGE_WAIT = 2.0
+"""Seconds that the age of the newest hour is worth."""
 
 
 class PostgresLedger:
@@ -59,10 +64,18 @@ class PostgresLedger:
             "failures": Json(shape["failures"]),
             "error": result.error,
         }
-        row = self._connections.do(
-            lambda connection: connection.execute(statement("finish_run"), parameters).fetchone()
+        self._connections.do(
+            lambda connection: connection.execute(statement("finish_run"), parameters),
+            CLOSING_SPARE,
         )
-        return row[0] if row else None
+        # Whoever has locked a month may keep this from being known, not the row from being closed.
+        with suppress(StoreError):
+            row = self._connections.do(
+                lambda connection: connection.execute(statement("newest_hour")).fetchone(),
+                longest=_AGE_WAIT,
+            )
+            return row[0] if row else None
+        return None
 
     def parts(self, run_id: str) -> dict[int, dict[str, Any]]:
         """What the ledger says of each part of the fan-out ``run_id``: its last attempt's counts.
