@@ -137,6 +137,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 ALL = tuple((place, kind) for place, kinds_ in KINDS.items() for kind in kinds_)
 
+_LOCKING = {"lock", "together"}
+
 CALM = 60.0
 TIGHT = 26.0
 """Seconds of Lambda's that a step has where it may have to wait for its end."""
@@ -165,7 +167,10 @@ def make_schedule(seed: int) -> Schedule:
     for number in range(count):
         faults = [_fault(place, kind, rng)] if number == 0 else []
         if rng.random() < (0.3 if number == 0 else 0.7):
-            faults.append(_fault(*rng.choice(ALL), rng))
+            second = _fault(*rng.choice(ALL), rng)
+            # Two sessions that hold locks would wait for each other.
+            if not {place, second.place} <= _LOCKING or number:
+                faults.append(second)
         steps.append(_step(number, tuple(faults), rng, alone=number == 0 and len(faults) == 1))
     return Schedule(seed, api, instances, source, rng.randrange(14), tuple(steps))
 

@@ -94,6 +94,7 @@ class World:
         self.home, self.target, self.services, self.network = home, target, services, network
         self._nursery, self._folder, self._admin = nursery, folder, admin
         self._functions: dict[tuple[str, str, str], Function] = {}
+        admin.execute("SET statement_timeout = '30s'")
         self._undo = ExitStack()
         self._rng = Random(0)
         self.excused: set[str] = set()

@@ -11,39 +11,13 @@ from typing import Any, Self
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
-from ingest_fn.errors import AccessDeniedError, AwsError, IngestError
+from ingest_fn.aws.errors import AWS_ERRORS, error_code, not_configured, translate
+from ingest_fn.aws.regions import check_region
 
-AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
-"""All that a botocore client raises on purpose; ``translate`` puts it into our words."""
-
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"}
-_BAD_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-_NO_CREDENTIALS = (
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
-_LOG_IN = "Log in (aws sso login) or set AWS_PROFILE; check with aws sts get-caller-identity."
+__all__ = ["AWS_ERRORS", "Clients", "error_code", "translate"]
 
 
 class OutOfTimeError(BotoCoreError):
@@ -75,8 +49,10 @@ class Clients:
     def __init__(
         self, region: str, calls_in_flight: int, session: botocore.session.Session | None = None
     ) -> None:
+        """Raises ConfigurationError where there is no such Region, or a broken config file."""
         self.time_left: Callable[[], float] = lambda: math.inf
         self.session = session or botocore.session.get_session()
+        check_region(region, self.session)
         self._calls_in_flight = calls_in_flight
         self._config = Config(
             region_name=region,
@@ -93,9 +69,15 @@ class Clients:
         return clients
 
     def make(self, service: str) -> Any:
-        """A client. Its calls time out after 15 s and are tried six times, throttling included."""
-        with _CREATING:
-            client = self.session.create_client(service, config=self._config)
+        """A client. Its calls time out after 15 s and are tried six times, throttling included.
+
+        Raises ConfigurationError, AccessDeniedError for what botocore finds wrong beforehand.
+        """
+        try:
+            with _CREATING:
+                client = self.session.create_client(service, config=self._config)
+        except (BotoCoreError, ValueError) as error:
+            raise not_configured(error) from error
         time_left = self.time_left
 
         def in_time(**_: object) -> None:
@@ -122,28 +104,3 @@ def _only_objects(response_dict: dict[str, Any], event_name: str, **_: object) -
     if response_dict["status_code"] == HTTPStatus.OK:
         raise ResponseParserError("what came is not an answer of this service")
     response_dict["body"] = b"{}"
-
-
-def translate(error: Exception, action: str) -> IngestError:
-    """What went wrong with ``action`` (its IAM name, ``cloudwatch:GetMetricData``) and the hint."""
-    if isinstance(error, _NO_CREDENTIALS):
-        return AccessDeniedError("No usable AWS credentials were found.", _LOG_IN)
-    if not isinstance(error, ClientError):
-        return AwsError(f"{action} failed: {error}.".replace("..", "."))
-    code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
-    if code in _DENIED:
-        return AccessDeniedError(
-            f"AWS denied {action}: {message}", f"Allow {action} in the IAM policy of the caller."
-        )
-    if code in _BAD_CREDENTIALS:
-        # What follows its first sentences may quote the request, session token and all: out of our
-        # words with it, and out of those of the cause.
-        said = message.partition("\n")[0].partition(" The Canonical String")[0]
-        error.args = (said,)
-        return AccessDeniedError(f"AWS refused the credentials ({code}): {said}", _LOG_IN)
-    return AwsError(f"{action} failed: {code}: {message}")
-
-
-def error_code(error: ClientError) -> str:
-    """The service's own code for the error, ``ThrottlingException``."""
-    return str(error.response.get("Error", {}).get("Code", "unknown"))

@@ -37,6 +37,14 @@ _HINTS = {
     "does not support SSL": _NO_TLS,
     "PAM authentication failed": _NO_IAM,
     "authentication failed": "Check the user, and that its password or secret is the current one.",
+    "SSL was required": _NO_TLS,
+    "too many": "Close some, or raise the limit: max_connections, or the role's CONNECTION LIMIT.",
+    "remaining connection slots": "Close some, or raise max_connections; RDS Proxy shares them.",
+    "does not exist": "Create it, or correct the name: DATABASE_NAME, or the end of DATABASE_URL.",
+    "not permitted to log in": "Give the role LOGIN.",
+    "starting up": "It is starting: try again in a moment.",
+    "invalid value": "Correct that part of DATABASE_URL, or DATABASE_SSLMODE.",
+    "root certificate": _UNTRUSTED,
     "no pg_hba.conf entry": "The server lets this user, database or address in by no rule.",
 }
 """By a few words of libpq's: what they call for. The first that fits counts."""

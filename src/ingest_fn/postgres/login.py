@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
-from ingest_fn.errors import ConfigurationError
+from ingest_fn.errors import ConfigurationError, printable
 from ingest_fn.settings import Database
 
 _URL = re.compile(r"postgres(ql)?://(?>([^/@]*@)?)[^/?@]*(/[^?@]*)?(\?.*)?")
@@ -36,6 +38,11 @@ class UrlLogin:
 
     def __init__(self, url: str) -> None:
         """Raises ConfigurationError for a malformed URL, without showing it."""
+        if (unknown := _unknown_key(url)) is not None:
+            raise ConfigurationError(
+                f"DATABASE_URL has a key that libpq does not know: {printable(unknown, 60)}.",
+                "What follows the ? are libpq's connection parameters, as in ?sslmode=require.",
+            )
         parts = _parts(url)
         if parts is None:
             raise ConfigurationError(
@@ -55,6 +62,16 @@ class UrlLogin:
     def renewed(self) -> bool:
         """Never: there is no other password to be had."""
         return False
+
+
+def _unknown_key(url: str) -> str | None:
+    """The first key behind the ``?`` that libpq does not take, if the URL is one otherwise."""
+    if not _URL.fullmatch(url):
+        return None
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
+    query = url.rpartition("@")[2].partition("?")[2]
+    keys = [key for key, _ in parse_qsl(query, keep_blank_values=True)]
+    return next((key for key in keys if key not in known), None)
 
 
 def _parts(url: str) -> dict[str, Any] | None:
