@@ -55,8 +55,8 @@ def results() -> str:
 
             def merged() -> object:
                 answers = _Answers(batch)
-                answers.add(page)
-                return answers.fetched()
+                answers.add(page, plain=True)
+                return answers.readings()
 
             decoding = cpu_us(lambda: orjson.loads(encoded))
             whole_call = cpu_us(lambda: call(body))

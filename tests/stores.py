@@ -43,7 +43,7 @@ class FakeStore:
     def begin(self, run: RunInfo) -> None:
         self.ledger[run.run_id] = "running"
 
-    def finish(self, result: RunResult, settlement: Settlement) -> None:
+    def finish(self, result: RunResult, settlement: Settlement | None = None) -> None:
         self.ledger[result.run.run_id] = result.status
         result.newest_hour_age = 4500.0 if self.rows else None
 

@@ -12,13 +12,39 @@ if TYPE_CHECKING:
     from ingest_fn.pipeline.result import RunResult
 
 
+LONGEST_MESSAGE, LONGEST_HINT = 690, 300
+"""Characters. Together with the blank between them they stay below a thousand."""
+
+
+def printable(text: object, most: int = 200) -> str:
+    """Foreign text as it may be shown anywhere: one line, at most ``most`` characters.
+
+    Whatever is no printable character is escaped: control characters would reach a terminal,
+    marks of direction would turn a line around, and half of a surrogate pair breaks an encoder.
+    """
+    line = str(text)
+    cut = line[: most + 1]
+    if not cut.isprintable():
+        cut = "".join(map(_shown, cut))
+    return cut if len(cut) <= most else cut[: most - 1] + "…"
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character in "\n\r\t" else character.encode("unicode_escape").decode()
+
+
 class IngestError(Exception):
-    """The base of every error this package raises on purpose."""
+    """The base of every error this package raises on purpose.
+
+    Whatever stands in ``message`` and ``hint`` is printable and short, see ``printable``.
+    """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message, LONGEST_MESSAGE)
+        self.hint = printable(hint, LONGEST_HINT)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
@@ -44,8 +70,23 @@ class AwsError(IngestError):
     """A call to AWS failed, for what it was asked for alone; a later run may succeed."""
 
 
+class UnexpectedError(IngestError):
+    """Something that nobody thought of; its own error is the cause."""
+
+    def __init__(self, error: BaseException) -> None:
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        super().__init__(
+            f"Something unexpected happened ({printable(what, 400)}).",
+            "Please report it, with the traceback of the log.",
+        )
+
+
 class StoreError(IngestError):
     """Postgres refused a write; the rows of that batch were rolled back."""
+
+
+class StoreBusyError(StoreError):
+    """Postgres did not do the work in the time that was left: a lock, a stall, or sheer load."""
 
 
 class StoreUnreachableError(StoreError):

@@ -18,7 +18,7 @@ from ingest_fn.pipeline.agent import Learnt, memory_series
 from ingest_fn.pipeline.catalogue import MEMORY, Need
 from ingest_fn.pipeline.ingest import MetricReader
 from ingest_fn.pipeline.machine import Machine, MachineType
-from ingest_fn.pipeline.model import Batch, Fetched
+from ingest_fn.pipeline.model import Batch, Cost, Fetched
 from ingest_fn.pipeline.wanted import Wanted, wanted_of
 from ingest_fn.postgres.agents import PostgresAgents
 from ingest_fn.postgres.connections import Connections
@@ -138,6 +138,11 @@ class Heard:
         self._lock = Lock()
         self.answered: set[str] = set()
         self.silent: set[str] = set()
+
+    @property
+    def spent(self) -> Cost:
+        """As the reader says."""
+        return self._reader.spent
 
     def fetch(self, batch: Batch) -> Fetched:
         """As the reader does."""

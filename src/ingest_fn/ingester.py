@@ -11,6 +11,7 @@ from uuid import uuid4
 from ingest_fn.errors import ConfigurationError, IngestError, StoreError
 from ingest_fn.pipeline.arrears import Due, Reach, ReadState, due_by_window, due_now
 from ingest_fn.pipeline.budget import NOTHING_SPENT, Choice, Spent, choose, choose_for_window
+from ingest_fn.pipeline.flow import in_time
 from ingest_fn.pipeline.ingest import NoObserver, Observer, run
 from ingest_fn.pipeline.model import HOUR, Api
 from ingest_fn.pipeline.plan import make_plan
@@ -45,15 +46,16 @@ class Ingester:
         IncompleteRunError after what could be read is stored.
         """
         parts, settings = self._parts, self._parts.settings
+        parts.bound(time_left)
         request: Request | None = None
         try:
             request = parse_event(event, now=now, lookback_hours=settings.reach.lookback)
             trigger = trigger or request.trigger
-            resolved = parts.resolve(
-                request.target or request.selection or default,
-                request.window,
-                now=now,
-                time_left=time_left,
+            named, window = request.target or request.selection or default, request.window
+            resolved = in_time(
+                "which instances to read",
+                lambda: parts.resolve(named, window, now=now, time_left=time_left),
+                time_left,
             )
             ids = resolved.instance_ids
             group = None if request.own_window else group_of(request)
@@ -96,6 +98,7 @@ class Ingester:
                 observer=observer or NoObserver(),
                 workers=settings.calls_in_flight,
                 time_left=time_left,
+                recall=parts.connections.recall,
             )
         except IngestError:
             # What EC2 has shown now, it may not show again. The run's own error counts for more.

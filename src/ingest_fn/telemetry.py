@@ -10,7 +10,7 @@ from time import monotonic
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from ingest_fn.errors import IncompleteRunError, IngestError
+from ingest_fn.errors import IncompleteRunError, IngestError, UnexpectedError
 from ingest_fn.pipeline.model import Outcome
 from ingest_fn.pipeline.result import RunResult
 
@@ -45,6 +45,12 @@ def recorded(request_id: str, suffix: str = "") -> Iterator[Callable[[RunResult]
         raise
     except IngestError as error:
         logger.error("run refused", extra={"reason": error.message, "hint": error.hint})  # noqa: TRY400  a traceback would bury the sentence
+        raise
+    except BaseException as error:
+        # The last resort: the run is over whatever came, and whoever watches must hear of it.
+        unexpected = UnexpectedError(error)
+        said = {"reason": unexpected.message, "hint": unexpected.hint}
+        logger.error("run failed", extra=said)  # noqa: TRY400  the runtime logs the traceback
         raise
 
 

@@ -43,6 +43,11 @@ class Parts:
         self.settings = Settings.from_env(env)
         self.connections = Connections(login_for(self.settings.database, self.settings.region))
 
+    def bound(self, time_left: Callable[[], float]) -> None:
+        """From here on no wait goes beyond ``time_left`` (seconds until the run must be over)."""
+        self.connections.bound(time_left)
+        self.home.time_left = time_left
+
     @cached_property
     def home(self) -> Clients:
         """Clients of the function's own account and Region."""

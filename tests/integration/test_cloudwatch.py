@@ -249,30 +249,40 @@ def test_a_refused_caller_stops_everything(
 
 
 @pytest.mark.parametrize(
-    "mangle",
+    ("mangle", "said"),
     [
-        lambda body: body[: len(body) // 2],
-        lambda _: b"<html>a proxy's page</html>" * 400,
-        lambda _: b'{"MetricDataResults": [{"Id": "i0s0"}]}' + b" " * 9000,
-        lambda _: (
-            b'{"MetricDataResults": [{"Id": "x", "Timestamps": [], "Values": []}]}' + b" " * 9000
+        (lambda body: body[: len(body) // 2], "GetMetricData failed"),
+        (lambda _: b"<html>a proxy's page</html>" * 400, "not one of CloudWatch's"),
+        (lambda _: b"[]" + b" " * 9000, "not one of CloudWatch's"),
+        (lambda _: b'{"MetricDataResults": null}' + b" " * 9000, "not one of CloudWatch's"),
+        (lambda _: b"[" * 9000, "not one of CloudWatch's"),
+        (
+            lambda _: b'{"MetricDataResults": [{"Id": "i0s0"}, 5]}' + b" " * 9000,
+            "no lists of timestamps and values",
         ),
-        lambda _: (
-            b'{"MetricDataResults": [{"Id": "i0s0", "Timestamps": [1], "Values": []}]}'
-            + b" " * 9000
+        (
+            lambda _: (
+                b'{"MetricDataResults": [{"Id": "x", "Timestamps": [], "Values": []}]}'
+                + b" " * 9000
+            ),
+            "CloudWatch sent no result",
         ),
     ],
-    ids=["cut off", "no JSON", "no values", "an Id nobody asked for", "uneven"],
+    ids=["cut off", "no JSON", "a list", "null", "nested", "no values", "an Id nobody asked for"],
 )
 def test_an_answer_that_makes_no_sense_is_unread_not_empty(
-    metric_data: Reader, service: CloudWatch, mangle: Any, monkeypatch: pytest.MonkeyPatch
+    metric_data: Reader,
+    service: CloudWatch,
+    mangle: Any,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)  # botocore waits between its attempts
     fill(service, ONE)
     service.mangle = mangle
     (reading,) = metric_data.fetch(Batch([ONE], DAY)).readings
     assert reading.unread is not None
-    assert reading.unread.startswith("cloudwatch:GetMetricData failed")
+    assert said in reading.unread
 
 
 def test_a_stamp_that_is_no_hour_of_the_window_is_not_stored(

@@ -233,7 +233,7 @@ def test_an_incomplete_run_keeps_what_it_got_and_names_the_rest(
 
     class Hurried(Context):
         def get_remaining_time_in_millis(self) -> int:
-            return 1_000
+            return 10_000
 
     with pytest.raises(IncompleteRunError, match="1 of 1 instances"):
         handler(EVENT, Hurried())

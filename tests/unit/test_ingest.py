@@ -37,10 +37,12 @@ class FakeCloudWatch:
         self.empty: set[str] = set()
         self.errors: dict[str, IngestError] = {}
         self.asked: list[str] = []
+        self.spent = Cost()
 
     def fetch(self, batch: Batch) -> Fetched:
         instance_ids = batch.instance_ids
         self.asked += instance_ids
+        self.spent += Cost(1, 3 * len(instance_ids))
         for id_ in instance_ids:
             if id_ in self.errors:
                 raise self.errors[id_]

@@ -2,57 +2,57 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Callable
+from http import HTTPStatus
 from threading import Lock
 from typing import Any, Self
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
-from ingest_fn.errors import AccessDeniedError, AwsError, IngestError
+from ingest_fn.aws.errors import AWS_ERRORS, error_code, not_configured, translate
+from ingest_fn.aws.regions import check_region
 
-AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
-"""All that a botocore client raises on purpose; ``translate`` puts it into our words."""
+__all__ = ["AWS_ERRORS", "Clients", "error_code", "translate"]
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"}
-_BAD_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-_NO_CREDENTIALS = (
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
-_LOG_IN = "Log in (aws sso login) or set AWS_PROFILE; check with aws sts get-caller-identity."
+
+class OutOfTimeError(BotoCoreError):
+    """The run must be over before an answer could come."""
+
+    fmt = "no time was left for another call"
 
 
 _CREATING = Lock()
 """botocore's sessions may not make two clients at the same time."""
 
 
+_DECODED_ELSEWHERE = {
+    f"before-parse.cloudwatch.{operation}" for operation in ("GetMetricData", "GetMetricStatistics")
+}
+"""Events of calls whose answers ``cloudwatch.wire`` takes as they come: it looks at them itself."""
+
+LAST_CALL = 3.0
+"""Seconds before the deadline from which no call is begun."""
+
+
 class Clients:
-    """One botocore session for all clients: a second one would load every model again."""
+    """One botocore session for all clients: a second one would load every model again.
+
+    ``time_left`` gives the seconds until the run must be over. When they are up no call is begun
+    any more, also by a thread that was given up and wakes in the next run.
+    """
 
     def __init__(
         self, region: str, calls_in_flight: int, session: botocore.session.Session | None = None
     ) -> None:
+        """Raises ConfigurationError where there is no such Region, or a broken config file."""
+        self.time_left: Callable[[], float] = lambda: math.inf
         self.session = session or botocore.session.get_session()
+        check_region(region, self.session)
         self._calls_in_flight = calls_in_flight
         self._config = Config(
             region_name=region,
@@ -64,34 +64,43 @@ class Clients:
 
     def elsewhere(self, region: str, session: botocore.session.Session | None = None) -> Self:
         """The same for another Region, and for another account where ``session`` is its own."""
-        return type(self)(region, self._calls_in_flight, session or self.session)
+        clients = type(self)(region, self._calls_in_flight, session or self.session)
+        clients.time_left = self.time_left
+        return clients
 
     def make(self, service: str) -> Any:
-        """A client. Its calls time out after 15 s and are tried six times, throttling included."""
-        with _CREATING:
-            return self.session.create_client(service, config=self._config)
+        """A client. Its calls time out after 15 s and are tried six times, throttling included.
+
+        Raises ConfigurationError, AccessDeniedError for what botocore finds wrong beforehand.
+        """
+        try:
+            with _CREATING:
+                client = self.session.create_client(service, config=self._config)
+        except (BotoCoreError, ValueError) as error:
+            raise not_configured(error) from error
+        time_left = self.time_left
+
+        def in_time(**_: object) -> None:
+            if time_left() < LAST_CALL:
+                raise OutOfTimeError
+
+        client.meta.events.register("before-send.*.*", in_time)
+        if client.meta.service_model.resolved_protocol == "json":
+            client.meta.events.register("before-parse.*.*", _only_objects)
+        return client
 
 
-def translate(error: Exception, action: str) -> IngestError:
-    """What went wrong with ``action`` (its IAM name, ``cloudwatch:GetMetricData``) and the hint."""
-    if isinstance(error, _NO_CREDENTIALS):
-        return AccessDeniedError("No usable AWS credentials were found.", _LOG_IN)
-    if not isinstance(error, ClientError):
-        return AwsError(f"{action} failed: {error}.".replace("..", "."))
-    code, message = error_code(error), error.response.get("Error", {}).get("Message", "")
-    if code in _DENIED:
-        return AccessDeniedError(
-            f"AWS denied {action}: {message}", f"Allow {action} in the IAM policy of the caller."
-        )
-    if code in _BAD_CREDENTIALS:
-        # What follows its first sentences may quote the request, session token and all: out of our
-        # words with it, and out of those of the cause.
-        said = message.partition("\n")[0].partition(" The Canonical String")[0]
-        error.args = (said,)
-        return AccessDeniedError(f"AWS refused the credentials ({code}): {said}", _LOG_IN)
-    return AwsError(f"{action} failed: {code}: {message}")
-
-
-def error_code(error: ClientError) -> str:
-    """The service's own code for the error, ``ThrottlingException``."""
-    return str(error.response.get("Error", {}).get("Code", "unknown"))
+def _only_objects(response_dict: dict[str, Any], event_name: str, **_: object) -> None:
+    """Refuse an answer that is no JSON object: botocore takes it for one, and trips over it."""
+    if event_name in _DECODED_ELSEWHERE:
+        return
+    body = response_dict["body"]
+    try:
+        fits = isinstance(json.loads(body), dict) if body else True
+    except (ValueError, RecursionError):
+        fits = False
+    if fits:
+        return
+    if response_dict["status_code"] == HTTPStatus.OK:
+        raise ResponseParserError("what came is not an answer of this service")
+    response_dict["body"] = b"{}"

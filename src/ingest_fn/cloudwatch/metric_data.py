@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from ingest_fn.aws.clients import AWS_ERRORS, error_code, translate
-from ingest_fn.cloudwatch.reading import hour_of, make_reading
-from ingest_fn.cloudwatch.wire import GetMetricData
-from ingest_fn.errors import ConfigurationError
+from ingest_fn.cloudwatch.reading import Meter, all_sound, listed, sound_part
+from ingest_fn.cloudwatch.wire import ANSWER, PLAIN, GetMetricData
+from ingest_fn.errors import ConfigurationError, printable
 from ingest_fn.pipeline.catalogue import Need, Statistics, metrics_of
 from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.model import HOUR_SECONDS, Batch, Cost, Fetched, Reading, Series
@@ -38,26 +38,39 @@ _SPLITTABLE = {
 """One bad query, or one too many, fails the whole call: halving the batch saves the others."""
 
 
+MAX_PAGES = 300
+"""Pages of one call after which it is given up: one page holds all that is asked for."""
+
+
 class MetricData:
     """Reads one batch in one call and as many pages as it has."""
 
     def __init__(self, client: Any, pace: Pace) -> None:
         self._call = GetMetricData(client)
         self._pace = pace
+        self._meter = Meter()
+        client.meta.events.register("before-send.cloudwatch", self._meter.attempted)
+
+    @property
+    def spent(self) -> Cost:
+        """All that was asked so far, also for batches that were given up."""
+        return self._meter.cost
 
     def fetch(self, batch: Batch) -> Fetched:
         """A reading of every instance. Raises AccessDeniedError; all else is in ``unread``."""
         answers = _Answers(batch)
         error = self._read_pages(answers)
-        if error is None:
-            return answers.fetched()
-        if not answers.calls and len(batch.instance_ids) > 1 and _splittable(error):
-            return self._fetch_halves(batch)
-        reason = translate(error, _ACTION)
-        if isinstance(reason, ConfigurationError):
-            raise reason from error
-        answers.broke_off = reason.message
-        return answers.fetched()
+        if error is not None:
+            if not answers.pages and len(batch.instance_ids) > 1 and _splittable(error):
+                return self._fetch_halves(batch)
+            reason = translate(error, _ACTION)
+            if isinstance(reason, ConfigurationError):
+                raise reason from error
+            answers.broke_off = reason.message
+        billed = len(metrics_of(batch.statistics)) * len(batch.instance_ids)
+        return Fetched(
+            answers.readings(), Cost(max(1, answers.pages), billed if answers.pages else 0)
+        )
 
     def _fetch_halves(self, batch: Batch) -> Fetched:
         middle = len(batch.instance_ids) // 2
@@ -70,19 +83,24 @@ class MetricData:
 
     def _read_pages(self, answers: _Answers) -> Exception | None:
         """Ask until no NextToken is left; the error, where the reading broke off."""
-        token = None
-        while True:
-            self._pace.wait(answers.batch.datapoints)
+        batch, token, tokens = answers.batch, None, set[str]()
+        billed = len(metrics_of(batch.statistics)) * len(batch.instance_ids)
+        self._meter.add(metrics_billed=billed)
+        for _ in range(MAX_PAGES):
+            self._pace.wait(batch.datapoints)
             try:
-                page = self._call(_body(answers.batch, token))
-                answers.add(page)
+                page = self._call(_body(batch, token))
+                token = answers.add(page[ANSWER], plain=page[PLAIN])
             except AWS_ERRORS as error:
+                if isinstance(error, ClientError) and not answers.pages:
+                    self._meter.add(metrics_billed=-billed)
                 return error
-            except (KeyError, TypeError, ValueError) as error:
-                return ResponseParserError(f"the answer has an unexpected shape ({error!r})")
-            token = page.get("NextToken")
-            if not token:
+            if token is None:
                 return None
+            if token in tokens:
+                return ResponseParserError("the same NextToken came again")
+            tokens.add(token)
+        return ResponseParserError(f"there was no end after {MAX_PAGES} pages")
 
 
 class _Answers:
@@ -90,64 +108,93 @@ class _Answers:
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
-        self.calls = 0
+        self.pages = 0
         self.broke_off: str | None = None
         instances, statistics = len(batch.instance_ids), len(batch.statistics)
         self._slots = _slots(instances, statistics)
         self._series: list[list[Series]] = [
             [{} for _ in range(statistics)] for _ in range(instances)
         ]
-        # Instances whose hours are still to be checked: of the others, all are in the window.
-        self._irregular: set[int] = set()
         self._unread = dict.fromkeys(self._slots, "CloudWatch sent no result")
+        self._wrong: dict[str, str] = {}
 
-    def add(self, page: Mapping[str, Any]) -> None:
-        """Merge one page. The last StatusCode of an Id holds: Complete may follow PartialData."""
-        self.calls += 1
-        whole = list(self.batch.window.hours)
-        for message in page.get("Messages", ()):
+    def add(self, page: Any, *, plain: bool) -> str | None:
+        """Merge one page; its NextToken. The last StatusCode of an Id holds.
+
+        Complete may follow PartialData. Raises ResponseParserError for no page at all.
+        """
+        if not (isinstance(page, dict) and isinstance(page.get("MetricDataResults"), list)):
+            raise ResponseParserError("the answer is not one of CloudWatch's")
+        self.pages += 1
+        for message in listed(page.get("Messages")):
             self.broke_off = _said(message)
+        whole = list(self.batch.window.hours)
         for result in page["MetricDataResults"]:
-            id_ = result["Id"]
-            position, statistic = self._slots[id_]
-            hours, values, kept = result["Timestamps"], result["Values"], self._series[position]
-            if hours == whole and len(values) == len(whole):
-                kept[statistic] = dict(zip(whole, values, strict=False))
-            elif hours or values:
-                kept[statistic].update(zip(map(hour_of, hours), values, strict=True))
-                self._irregular.add(position)
+            try:
+                id_ = result["Id"]
+                position, statistic = self._slots[id_]
+            except (KeyError, TypeError):
+                continue  # the Id that it should have had stays unread
+            self._keep(id_, position, statistic, result, whole, plain=plain)
             status = result.get("StatusCode", "Complete")
             if status == "Complete":
                 self._unread.pop(id_, None)
             else:
-                said = "; ".join(map(_said, result.get("Messages", ())))
-                self._unread[id_] = f"{status} ({said})" if said else status
+                said = "; ".join(map(_said, listed(result.get("Messages"))))
+                self._unread[id_] = f"{status} ({said})" if said else str(status)
+        token = page.get("NextToken")
+        if token is not None and not isinstance(token, str):
+            raise ResponseParserError("its NextToken is no text")
+        return token or None
 
-    def fetched(self) -> Fetched:
+    def _keep(
+        self,
+        id_: str,
+        position: int,
+        statistic: int,
+        result: Mapping[str, Any],
+        whole: list[int],
+        *,
+        plain: bool,
+    ) -> None:
+        hours, values = result.get("Timestamps"), result.get("Values")
+        entry, series = self.batch.statistics[statistic], self._series[position]
+        if (
+            plain
+            and hours == whole
+            and isinstance(values, list)
+            and len(values) == len(whole)
+            and all_sound(values, entry)
+        ):
+            series[statistic] = dict(zip(whole, values, strict=False))
+        elif hours != [] or values != []:
+            kept, wrong = sound_part(hours, values, self.batch.window, entry)
+            series[statistic].update(kept)
+            if wrong is not None:
+                self._wrong[id_] = wrong
+
+    def readings(self) -> list[Reading]:
         """The readings as they stand."""
         batch, reasons = self.batch, dict[int, str]()
-        for id_, reason in self._unread.items():
+        for id_, reason in (*self._wrong.items(), *self._unread.items()):
             position, statistic = self._slots[id_]
             what = batch.statistics[statistic]
-            reasons.setdefault(position, f"{what.metric} {what.statistic}: {reason}.")
+            said = f"{what.metric} {what.statistic}: {printable(reason)}."
+            reasons.setdefault(position, said)
         if self.broke_off is not None:
-            reasons = dict.fromkeys(range(len(batch.instance_ids)), self.broke_off)
-        billed = len(metrics_of(batch.statistics)) * len(batch.instance_ids)
-        return Fetched(
-            [
-                make_reading(id_, tuple(series), batch.window, reasons.get(position))
-                if position in self._irregular
-                else Reading(id_, tuple(series), reasons.get(position))
-                for position, (id_, series) in enumerate(
-                    zip(batch.instance_ids, self._series, strict=True)
-                )
-            ],
-            Cost(max(1, self.calls), billed if self.calls else 0),
-        )
+            reasons = dict.fromkeys(range(len(batch.instance_ids)), printable(self.broke_off))
+        return [
+            Reading(id_, tuple(series), reasons.get(position))
+            for position, (id_, series) in enumerate(
+                zip(batch.instance_ids, self._series, strict=True)
+            )
+        ]
 
 
-def _said(message: Mapping[str, str]) -> str:
-    return f"{message.get('Code', '')}: {message.get('Value', '')}".strip(": ")
+def _said(message: Any) -> str:
+    if not isinstance(message, dict):
+        return printable(repr(message))
+    return printable(f"{message.get('Code', '')}: {message.get('Value', '')}".strip(": "))
 
 
 def _splittable(error: Exception) -> bool:

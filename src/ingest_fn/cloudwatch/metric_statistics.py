@@ -5,15 +5,25 @@ Source of the rules: the GetMetricStatistics page of the CloudWatch API referenc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ingest_fn.aws.clients import AWS_ERRORS, translate
-from ingest_fn.cloudwatch.reading import hour_of, in_pieces, make_reading
+from ingest_fn.cloudwatch.reading import Meter, in_pieces, sound_part
+from ingest_fn.cloudwatch.wire import ANSWER, decode
 from ingest_fn.errors import AwsError
 from ingest_fn.pipeline.agent import Dimensions
-from ingest_fn.pipeline.catalogue import Need, metrics_of
-from ingest_fn.pipeline.model import HOUR_SECONDS, Batch, Cost, Fetched, Reading, Series, utc
+from ingest_fn.pipeline.catalogue import Need, Statistic, Statistics, metrics_of
+from ingest_fn.pipeline.model import (
+    HOUR_SECONDS,
+    Batch,
+    Cost,
+    Fetched,
+    Reading,
+    Series,
+    Window,
+    utc,
+)
 from ingest_fn.pipeline.plan import MAX_STATISTICS_POINTS
 
 _ACTION = "cloudwatch:GetMetricStatistics"
@@ -24,6 +34,14 @@ class MetricStatistics:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._meter = Meter()
+        client.meta.events.register("before-send.cloudwatch", self._meter.attempted)
+        decode(client, "GetMetricStatistics")
+
+    @property
+    def spent(self) -> Cost:
+        """All that was asked so far, also for batches that were given up."""
+        return self._meter.cost
 
     def fetch(self, batch: Batch) -> Fetched:
         """A reading of every instance. Raises AccessDeniedError; all else is in ``unread``."""
@@ -36,40 +54,54 @@ class MetricStatistics:
         series: dict[str, Series] = {s.column: {} for s in batch.statistics}
         unread = None
         for (namespace, metric), statistics in metrics_of(batch.statistics).items():
-            wanted = {s.statistic: series[s.column] for s in statistics}
             dimensions: Dimensions = (("InstanceId", instance_id),)
             if statistics[0].needs is Need.AGENT:
                 agent = batch.series[instance_id]
                 metric, dimensions = agent.metric, agent.dimensions  # noqa: PLW2901
-            try:
-                for point in self._points(dimensions, namespace, metric, list(wanted), pieces):
-                    hour = hour_of(point["Timestamp"])
-                    for statistic, kept in wanted.items():
-                        if statistic in point:
-                            kept[hour] = point[statistic]
-            except AwsError as error:
-                unread = error.message
-        return make_reading(instance_id, tuple(series.values()), batch.window, unread)
+            for hours in pieces:
+                try:
+                    points = self._points(dimensions, namespace, metric, statistics, hours)
+                except AwsError as error:
+                    unread = error.message
+                    continue
+                for entry in statistics:
+                    kept, wrong = _sound(points, batch.window, entry)
+                    series[entry.column].update(kept)
+                    unread = unread if wrong is None else wrong
+        return Reading(instance_id, tuple(series.values()), unread)
 
     def _points(
         self,
         dimensions: Dimensions,
         namespace: str,
         metric: str,
-        statistics: list[str],
-        pieces: Sequence[range],
-    ) -> Iterator[dict[str, Any]]:
-        for hours in pieces:
-            try:
-                answer = self._client.get_metric_statistics(
-                    Namespace=namespace,
-                    MetricName=metric,
-                    Dimensions=[{"Name": name, "Value": value} for name, value in dimensions],
-                    StartTime=utc(hours.start),
-                    EndTime=utc(hours.stop),
-                    Period=HOUR_SECONDS,
-                    Statistics=statistics,
-                )
-            except AWS_ERRORS as error:
-                raise translate(error, _ACTION) from error
-            yield from answer["Datapoints"]
+        statistics: Statistics,
+        hours: range,
+    ) -> list[Any]:
+        self._meter.add(metrics_billed=1)
+        try:
+            answer = self._client.get_metric_statistics(
+                Namespace=namespace,
+                MetricName=metric,
+                Dimensions=[{"Name": name, "Value": value} for name, value in dimensions],
+                StartTime=utc(hours.start),
+                EndTime=utc(hours.stop),
+                Period=HOUR_SECONDS,
+                Statistics=[entry.statistic for entry in statistics],
+            )[ANSWER]
+        except AWS_ERRORS as error:
+            raise translate(error, _ACTION) from error
+        if not (isinstance(answer, dict) and isinstance(answer.get("Datapoints"), list)):
+            raise AwsError(f"{_ACTION} failed: the answer is not one of CloudWatch's.")
+        points: list[Any] = answer["Datapoints"]
+        return points
+
+
+def _sound(points: list[Any], window: Window, entry: Statistic) -> tuple[Series, str | None]:
+    """What ``points`` hold of one statistic, and what was wrong with the rest."""
+    known = [point for point in points if isinstance(point, dict)]
+    pairs = [(p.get("Timestamp"), p[entry.statistic]) for p in known if entry.statistic in p]
+    kept, wrong = sound_part([hour for hour, _ in pairs], [v for _, v in pairs], window, entry)
+    if wrong is None and len(known) < len(points):
+        wrong = "CloudWatch sent something that is no datapoint"
+    return kept, wrong and f"{entry.metric} {entry.statistic}: {wrong}."

@@ -1,9 +1,10 @@
-"""GetMetricData at the speed of the JSON library, through botocore's public events.
+"""CloudWatch's answers at the speed of the JSON library, through botocore's public events.
 
 botocore keeps signing, endpoints, retries and errors. Only two steps are replaced, because at 500
 queries a call they are nearly all of the client's CPU: validating and serialising the queries one
 nested dict at a time (``before-call`` takes a finished body), and parsing the answer one timestamp
-at a time (``before-parse`` may decode it). An answer of another shape is left to botocore's parser.
+at a time (``before-parse`` may decode it). Whatever a good answer (status 200) holds is handed on
+as it came, without a look at its shape: the readers look at every part they use.
 
 The wire format is AWS JSON 1.0, timestamps as epoch seconds:
 https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
@@ -11,13 +12,23 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from threading import local
 from typing import Any
 
 import orjson
 
-_OPERATION = "cloudwatch.GetMetricData"
+ANSWER = "Answer"
+"""Where a decoded answer stands; None there: it was no JSON."""
+
+PLAIN = "Plain"
+"""Whether the body holds neither of JSON's true and false, which Python takes for 1 and 0."""
+
+
+def decode(client: Any, operation: str) -> None:
+    """From here on ``client`` hands on the answers of ``operation`` as they came."""
+    client.meta.events.register(f"before-parse.cloudwatch.{operation}", _receive)
 
 
 class GetMetricData:
@@ -26,14 +37,11 @@ class GetMetricData:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._call = local()
-        client.meta.events.register(f"before-call.{_OPERATION}", self._send)
-        client.meta.events.register(f"before-parse.{_OPERATION}", _receive)
+        client.meta.events.register("before-call.cloudwatch.GetMetricData", self._send)
+        decode(client, "GetMetricData")
 
     def __call__(self, body: bytes) -> dict[str, Any]:
-        """The answer, its timestamps numbers (or datetimes, where botocore had to parse it).
-
-        Raises what a botocore client raises.
-        """
+        """The answer in ANSWER, and PLAIN. Raises what a botocore client raises."""
         self._call.body = body
         answer: dict[str, Any] = self._client.get_metric_data(
             MetricDataQueries=[], StartTime=0, EndTime=0
@@ -49,21 +57,20 @@ def _receive(
 ) -> None:
     if response_dict["status_code"] != HTTPStatus.OK:
         return
+    body = response_dict["body"]
+    customized_response_dict[ANSWER] = _decoded(body)
+    customized_response_dict[PLAIN] = b"true" not in body and b"false" not in body
+    response_dict["body"] = b"{}"
+
+
+def _decoded(body: bytes) -> Any:
     try:
-        answer = orjson.loads(response_dict["body"])
+        return orjson.loads(body)
     except ValueError:
-        return
-    if _as_expected(answer):
-        customized_response_dict.update(answer)
-        response_dict["body"] = b"{}"
-
-
-def _as_expected(answer: Any) -> bool:
+        pass
     try:
-        return all(
-            isinstance(hour, int | float)
-            for result in answer["MetricDataResults"]
-            for hour in result["Timestamps"][:1]
-        )
-    except (KeyError, TypeError):
-        return False
+        # NaN, Infinity and numbers of any length: no JSON, but Python reads them, and so the one
+        # value that is wrong can be told from its neighbours.
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

@@ -14,6 +14,9 @@ from ingest_fn.errors import AwsError, ConfigurationError
 from ingest_fn.request.fields import printable
 from ingest_fn.request.selection import Selection, bounded, parse_selection
 
+MAX_EMPTY_PAGES = 100
+"""Pages without a parameter, one after the other, after which a path is given up."""
+
 
 def read_selection(
     client: Any, name: str, *, time_left: Callable[[], float] = lambda: math.inf

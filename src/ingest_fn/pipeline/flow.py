@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from threading import Lock
+from queue import Empty, Queue
+from threading import Lock, Thread
 from time import monotonic, sleep
-from typing import TypeVar
+from typing import TypeVar, cast
+
+from ingest_fn.errors import AwsError
 
 Batch = TypeVar("Batch")
 Done = TypeVar("Done")
@@ -18,6 +21,12 @@ STOP_STARTING = 20.0
 STOP_WAITING = 6.0
 """Seconds before the deadline kept for the ledger, the log and the result."""
 
+GRACE = 1.0
+"""Seconds for what is recalled to end: what has landed by then counts."""
+
+LONGEST = 900.0
+"""Seconds without any batch done after which a run without a deadline gives up the pending ones."""
+
 
 def in_flight(
     work: Callable[[Batch], Done],
@@ -26,11 +35,13 @@ def in_flight(
     workers: int,
     keep_going: Callable[[], bool],
     time_left: Callable[[], float],
+    time_is_up: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Batch, Done | None]]:
     """Do ``work`` on each batch in ``workers`` threads; yield each batch as it is done.
 
     None stands for a batch that was not begun, or not done in time, because ``keep_going`` said
-    no or ``time_left`` (seconds) ran out. At most twice ``workers`` batches are held at once, so
+    no or ``time_left`` (seconds) ran out. ``time_is_up`` then tells the batches that are under way
+    to end at once. At most twice ``workers`` batches are held at once, so
     memory does not grow with their number. What ``work`` raises is raised here.
     """
     source = iter(batches)
@@ -43,20 +54,49 @@ def in_flight(
                 if batch is None:
                     break
                 pending[pool.submit(work, batch)] = batch
-            patience = time_left() - STOP_WAITING
-            done = wait(
-                pending,
-                timeout=None if math.isinf(patience) else max(0.0, patience),
-                return_when=FIRST_COMPLETED,
-            ).done
+            patience = min(LONGEST, time_left() - STOP_WAITING)
+            done = wait(pending, max(0.0, patience), return_when=FIRST_COMPLETED).done
             if not done:
                 break
             for future in done:
                 yield pending.pop(future), future.result()
+        if pending:
+            pool.shutdown(wait=False, cancel_futures=True)
+            time_is_up()
+            for future in wait(pending, GRACE).done:
+                if not future.cancelled():
+                    yield pending.pop(future), future.result()
         for batch in (*pending.values(), *source):
             yield batch, None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def in_time(what: str, work: Callable[[], Done], time_left: Callable[[], float]) -> Done:
+    """``work``, or an AwsError with ``what`` once its time is up. What it raises is raised here.
+
+    For calls whose every single wait is bounded but not their sum: an answer may come byte by
+    byte. Work that is given up goes on in its thread, and must change nothing.
+    """
+    outcome: Queue[tuple[Done, None] | tuple[None, BaseException]] = Queue(1)
+
+    def attempt() -> None:
+        try:
+            outcome.put((work(), None))
+        except BaseException as error:  # noqa: BLE001  raised again by whoever waits
+            outcome.put((None, error))
+
+    Thread(target=attempt, name="in-time", daemon=True).start()
+    try:
+        done, error = outcome.get(timeout=max(0.5, min(LONGEST, time_left() - STOP_WAITING)))
+    except Empty:
+        raise AwsError(
+            f"AWS did not say in time {what}.",
+            "Check the way to AWS's endpoints, and that the function has time enough.",
+        ) from None
+    if error is not None:
+        raise error
+    return cast("Done", done)
 
 
 class Pace:

@@ -6,7 +6,8 @@ rows. Both may be slow, fail, or be a fake.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
@@ -15,7 +16,9 @@ from ingest_fn.errors import (
     ConfigurationError,
     IncompleteRunError,
     IngestError,
+    StoreError,
     StoreUnreachableError,
+    UnexpectedError,
 )
 from ingest_fn.pipeline.arrears import Settlement
 from ingest_fn.pipeline.flow import in_flight
@@ -42,6 +45,10 @@ OUT_OF_TIME = IngestError("The run's time was up before this instance was read a
 class MetricReader(Protocol):
     """Reads one batch. Raises AwsError, AccessDeniedError."""
 
+    @property
+    def spent(self) -> Cost:
+        """All that was asked so far, also for batches that were given up."""
+
     def fetch(self, batch: Batch) -> Fetched:
         """The reading of every instance of ``batch``, in any order, none missing."""
 
@@ -62,8 +69,11 @@ class Ledger(Protocol):
     def begin(self, run: RunInfo) -> None:
         """Open the run's row; shows that the database is there and up to date."""
 
-    def finish(self, result: RunResult, settlement: Settlement) -> None:
-        """Close the run's row and keep what is owed; fills in what only the store knows."""
+    def finish(self, result: RunResult, settlement: Settlement | None = None) -> None:
+        """Close the run's row and keep what is owed; fills in what only the store knows.
+
+        Without a ``settlement`` nothing of what was read counts as read.
+        """
 
 
 class Observer(Protocol):
@@ -96,45 +106,88 @@ def run(
     observer: Observer,
     workers: int,
     time_left: Callable[[], float],
+    recall: Callable[[], None] = lambda: None,
 ) -> RunResult:
     """Read and store every instance of ``plan``, keep the ledger, and return the full result.
 
-    ``time_left`` gives the seconds until the run must be over. Raises IncompleteRunError, after
+    ``time_left`` gives the seconds until the run must be over; ``recall`` ends what the store is
+    still busy with by then. Whatever happens once the ledger's row is open, also an interrupt,
+    closes it. Raises IncompleteRunError, after
     all that could be stored is, where an instance was not wholly read and stored; the error
     itself (a ConfigurationError or StoreUnreachableError) where it left nothing stored.
     """
     dry_run = result.run.dry_run
     if not dry_run:
         ledger.begin(result.run)
-    observer.started(result.run)
-    stopped: IngestError | None = None
-    hopeless, over = Event(), Event()
-    settlement = Settlement(plan.due)
-    worker = _Worker(reader, sink.preview if dry_run else sink.write, over)
-    for batch, done in in_flight(
-        worker.ingest,
-        plan.batches(),
-        workers=workers,
-        keep_going=lambda: not hopeless.is_set(),
-        time_left=time_left,
-    ):
-        if done is None:
-            over.set()
-        ended = done or _lost(batch, stopped or OUT_OF_TIME)
-        if ended.hopeless is not None:
-            stopped = stopped or ended.hopeless
-            hopeless.set()
-        result.add(ended.outcomes, ended.cost)
-        settlement.add(batch, ended.outcomes)
-        observer.batch(ended.outcomes)
-    result.error = str(stopped) if stopped else None
-    if not dry_run and not isinstance(stopped, StoreUnreachableError):
-        ledger.finish(result, settlement)
+    over, settlement = Event(), Settlement(plan.due)
+
+    def time_is_up() -> None:
+        over.set()
+        recall()
+
+    try:
+        observer.started(result.run)
+        stopped = _work(
+            result,
+            in_flight(
+                _Worker(reader, sink.preview if dry_run else sink.write, over).ingest,
+                plan.batches(),
+                workers=workers,
+                keep_going=lambda: result.error is None,
+                time_left=time_left,
+                time_is_up=time_is_up,
+            ),
+            settlement,
+            observer,
+        )
+        result.cost = reader.spent
+    except BaseException as error:
+        time_is_up()
+        result.cost = reader.spent
+        result.error = _last_words(error)
+        if not dry_run:
+            with suppress(StoreError):
+                ledger.finish(result)
+        raise
+    if not dry_run:
+        try:
+            ledger.finish(result, settlement)
+        except StoreError as error:
+            stopped = stopped or error
+            result.error = result.error or str(error)
     if stopped is not None and not result.stored_any:
         raise stopped
-    if result.counts.incomplete:
+    if result.counts.incomplete or stopped is not None:
         raise IncompleteRunError(result)
     return result
+
+
+def _work(
+    result: RunResult,
+    ended: Iterator[tuple[Batch, _Ended | None]],
+    settlement: Settlement,
+    observer: Observer,
+) -> IngestError | None:
+    """Count every batch as it is done; the error that stopped the run, if one did."""
+    stopped: IngestError | None = None
+    for batch, done in ended:
+        end = done or _lost(batch, stopped or OUT_OF_TIME)
+        if end.hopeless is not None and stopped is None:
+            stopped = end.hopeless
+            result.error = str(stopped)
+        result.add(end.outcomes, end.cost)
+        settlement.add(batch, end.outcomes)
+        observer.batch(end.outcomes)
+    return stopped
+
+
+def _last_words(error: BaseException) -> str:
+    """What the ledger says of a run that ``error`` ended."""
+    if isinstance(error, IngestError):
+        return str(error)
+    if isinstance(error, Exception):
+        return str(UnexpectedError(error))
+    return "The run was interrupted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +213,8 @@ class _Worker:
             fetched = self.reader.fetch(batch)
         except IngestError as error:
             return _lost(batch, error)
+        except Exception as error:  # noqa: BLE001  the neighbours go on, and the reason is kept
+            return _lost(batch, UnexpectedError(error))
         if self.over.is_set():
             return _lost(batch, OUT_OF_TIME, fetched.cost)
         try:
@@ -167,6 +222,8 @@ class _Worker:
             written = self.keep(rows)
         except IngestError as error:
             return _lost(batch, error, fetched.cost)
+        except Exception as error:  # noqa: BLE001  the neighbours go on, and the reason is kept
+            return _lost(batch, UnexpectedError(error), fetched.cost)
         return _Ended(list(outcomes_of(fetched.readings, rows, written)), fetched.cost)
 
 

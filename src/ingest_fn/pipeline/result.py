@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from ingest_fn.errors import printable
 from ingest_fn.pipeline.model import (
     NOTHING_ASKED,
     Api,
@@ -20,7 +21,10 @@ from ingest_fn.pipeline.model import (
 from ingest_fn.pipeline.pricing import run_cost
 
 MAX_FAILURES_LISTED = 500
-"""A result is a message: a hundred thousand reasons would not fit an SQS queue's 256 KB."""
+LONGEST_REASON = 300
+LONGEST_LIST = 200_000
+"""Characters of JSON. A result is a message and a log line: Lambda, SQS and CloudWatch Logs each
+take 256 KB, and the ledger need not keep the same reason a hundred thousand times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,8 @@ class RunResult:
     counts: Counts = NOTHING_COUNTED
     cost: Cost = NOTHING_ASKED
     failures: list[tuple[str, str]] = field(default_factory=list)
+    listed: int = 0
+    """Characters of JSON in ``failures``."""
     error: str | None = None
     owed_hours: int = 0
     newest_hour_age: float | None = None
@@ -134,7 +140,13 @@ class RunResult:
         self.cost += cost
         for line in outcomes:
             if line.reason is not None and len(self.failures) < MAX_FAILURES_LISTED:
-                self.failures.append((line.instance_id, line.reason))
+                self._list(line.instance_id, printable(line.reason, LONGEST_REASON))
+
+    def _list(self, instance_id: str, reason: str) -> None:
+        size = len(ascii(reason)) + len(instance_id) + 40
+        if self.listed + size <= LONGEST_LIST:
+            self.listed += size
+            self.failures.append((instance_id, reason))
 
     @property
     def stored_any(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
@@ -13,6 +14,7 @@ from botocore.signers import RequestSigner
 
 from ingest_fn.aws.clients import AWS_ERRORS, Clients, error_code, translate
 from ingest_fn.errors import AccessDeniedError, ConfigurationError
+from ingest_fn.pipeline.flow import in_time
 from ingest_fn.settings import Database
 
 TOKEN_SECONDS = 900
@@ -59,7 +61,14 @@ class SecretLogin:
             before, self._secret = self._secret, self._fetch()
             return self._secret != before
 
+    def bound(self, time_left: Callable[[], float]) -> None:
+        """From here on no wait goes beyond ``time_left``."""
+        self._clients.time_left = time_left
+
     def _fetch(self) -> dict[str, Any]:
+        return in_time("how to log in to the database", self._ask, self._clients.time_left)
+
+    def _ask(self) -> dict[str, Any]:
         arn = self._database.secret_arn
         try:
             answer = self._clients.make("secretsmanager").get_secret_value(SecretId=arn)
@@ -103,6 +112,9 @@ class IamLogin:
             "user": self._database.user,
             "password": self._token(),
         }
+
+    def bound(self, time_left: Callable[[], float]) -> None:
+        """Tokens are made here, without a wait."""
 
     def renewed(self) -> bool:
         """Never: every login has had a fresh token already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -9,11 +10,21 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Json
 
+from ingest_fn.errors import StoreBusyError, StoreError
 from ingest_fn.pipeline.arrears import Settlement
 from ingest_fn.pipeline.result import Refusal, RunInfo, RunResult
 from ingest_fn.postgres.arrears import Arrears
-from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.connections import CLOSING_SPARE, Connections
 from ingest_fn.postgres.statements import statement
+
+_AGE_WAIT = 2.0
+"""Seconds that the age of the newest hour is worth."""
+
+_REFUSAL_WAIT = 5.0
+"""Seconds that the row of a refused run is worth: its error is raised in any case."""
+
+_SETTLING_WAIT = 60.0
+"""Seconds for what is owed, where the deadline is far."""
 
 
 class PostgresLedger:
@@ -67,15 +78,28 @@ class PostgresLedger:
 
         Fills in ``owed_hours`` and ``newest_hour_age`` of ``result``.
         """
+        arrears = self._arrears
 
         def finish(connection: psycopg.Connection) -> None:
-            with connection.transaction():
-                if settlement is not None and self._arrears is not None:
-                    result.owed_hours = self._arrears.settle(connection, result, settlement)
-                row = connection.execute(statement("finish_run"), _columns(result)).fetchone()
-                result.newest_hour_age = row[0] if row else None
+            if settlement is not None and arrears is not None:
+                result.owed_hours = arrears.settle(connection, result, settlement)
+            connection.execute(statement("finish_run"), _columns(result))
 
-        self._connections.do(finish)
+        def close(connection: psycopg.Connection) -> None:
+            connection.execute(statement("finish_run"), _columns(result))
+
+        try:
+            self._connections.do(finish, CLOSING_SPARE, longest=_SETTLING_WAIT)
+        except StoreBusyError:
+            # Somebody holds the tables of what is owed. The next run reads the same hours again.
+            self._connections.do(close, CLOSING_SPARE)
+        # Whoever has locked a month may keep this from being known, not the row from being closed.
+        with suppress(StoreError):
+            row = self._connections.do(
+                lambda connection: connection.execute(statement("newest_hour")).fetchone(),
+                longest=_AGE_WAIT,
+            )
+            result.newest_hour_age = row[0] if row else None
 
     def refuse(self, run: Refusal, error: str) -> None:
         """Keep a row for a run that was refused before anything was read."""
@@ -94,7 +118,9 @@ class PostgresLedger:
             "error": error,
         }
         self._connections.do(
-            lambda connection: connection.execute(statement("refuse_run"), parameters)
+            lambda connection: connection.execute(statement("refuse_run"), parameters),
+            CLOSING_SPARE,
+            longest=_REFUSAL_WAIT,
         )
 
     def spent(self, since: Any, until: Any) -> tuple[int, int]:

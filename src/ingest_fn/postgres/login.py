@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
-from ingest_fn.errors import ConfigurationError
+from ingest_fn.errors import ConfigurationError, printable
 from ingest_fn.settings import Database
 
 _URL = re.compile(r"postgres(ql)?://(?>([^/@]*@)?)[^/?@]*(/[^?@]*)?(\?.*)?")
@@ -23,6 +26,9 @@ class Login(Protocol):
     def kwargs(self) -> dict[str, Any]:
         """Host, user, password and TLS. Raises IngestError where they cannot be had."""
 
+    def bound(self, time_left: Callable[[], float]) -> None:
+        """From here on no wait goes beyond ``time_left`` (seconds until the run must be over)."""
+
     def renewed(self) -> bool:
         """After a refused login: whether newer credentials are at hand, worth one more try."""
 
@@ -32,6 +38,11 @@ class UrlLogin:
 
     def __init__(self, url: str) -> None:
         """Raises ConfigurationError for a malformed URL, without showing it."""
+        if (unknown := _unknown_key(url)) is not None:
+            raise ConfigurationError(
+                f"DATABASE_URL has a key that libpq does not know: {printable(unknown, 60)}.",
+                "What follows the ? are libpq's connection parameters, as in ?sslmode=require.",
+            )
         parts = _parts(url)
         if parts is None:
             raise ConfigurationError(
@@ -45,9 +56,22 @@ class UrlLogin:
         """The URL's parts."""
         return dict(self._kwargs)
 
+    def bound(self, time_left: Callable[[], float]) -> None:
+        """There is nothing to wait for."""
+
     def renewed(self) -> bool:
         """Never: there is no other password to be had."""
         return False
+
+
+def _unknown_key(url: str) -> str | None:
+    """The first key behind the ``?`` that libpq does not take, if the URL is one otherwise."""
+    if not _URL.fullmatch(url):
+        return None
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
+    query = url.rpartition("@")[2].partition("?")[2]
+    keys = [key for key, _ in parse_qsl(query, keep_blank_values=True)]
+    return next((key for key in keys if key not in known), None)
 
 
 def _parts(url: str) -> dict[str, Any] | None:

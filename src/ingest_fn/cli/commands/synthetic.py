@@ -27,7 +27,16 @@ from ingest_fn.local.synthetic.types import synthetic_types
 from ingest_fn.pipeline.arrears import due_by_window
 from ingest_fn.pipeline.catalogue import Need, statistics_for
 from ingest_fn.pipeline.ingest import run
-from ingest_fn.pipeline.model import HOUR, Api, Batch, Cost, Fetched, Window, utc
+from ingest_fn.pipeline.model import (
+    HOUR,
+    NOTHING_ASKED,
+    Api,
+    Batch,
+    Cost,
+    Fetched,
+    Window,
+    utc,
+)
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
 from ingest_fn.pipeline.result import RunInfo, RunResult
@@ -105,6 +114,8 @@ class _SyntheticCloudWatch:
 
     def __init__(self, fleet: Sequence[Machine]) -> None:
         self._machines = {machine.instance_id: machine for machine in fleet}
+
+    spent = NOTHING_ASKED
 
     def fetch(self, batch: Batch) -> Fetched:
         """Make up the readings."""

@@ -18,6 +18,3 @@ UPDATE ingest_runs SET
     failures = %(failures)s,
     error = %(error)s
 WHERE run_id = %(run_id)s
-RETURNING extract(epoch FROM clock_timestamp() - (
-    SELECT max("timestamp") + interval '1 hour' FROM metrics
-))::double precision
