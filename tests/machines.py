@@ -78,7 +78,11 @@ class Machines:
         """A machine, described as EC2 would; ``instance_type=None``: never described at all."""
         self._count += 1
         id_ = instance_id(self._count)
-        known = {"region": REGION, "instance_type": instance_type, "launched_at": launched}
+        known: dict[str, Any] = {
+            "region": REGION,
+            "instance_type": instance_type,
+            "launched_at": launched,
+        }
         if instance_type is not None:
             known |= {"platform": "Linux", "lifecycle": "on-demand", "state": state, "tags": {}}
         known |= columns
