@@ -14,7 +14,10 @@ def run() -> None:
     """Upgrade over the connection that ``schema.upgrade`` made, or print where it made none."""
     connection = context.config.attributes.get("connection")
     if connection is None:
-        context.configure(dialect_name="postgresql", literal_binds=True)
+        # Under psycopg's own style of parameters every % would be printed twice.
+        context.configure(
+            dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"}
+        )
         with context.begin_transaction():
             context.run_migrations()
             context.get_context().impl.static_output(views.as_sql())

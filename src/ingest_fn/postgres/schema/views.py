@@ -29,7 +29,12 @@ NEIGHBOUR = "optimizer"
 
 _OBJECT = re.compile(r"^CREATE OR REPLACE (VIEW|FUNCTION) ([a-z0-9_.]+)", re.MULTILINE)
 _GRANT = re.compile(r"^GRANT [^;]* TO (hourmeter_reader|hourmeter_runtime);\n", re.MULTILINE)
-_INCOMPATIBLE = (pg.InvalidTableDefinition, pg.InvalidFunctionDefinition, pg.WrongObjectType)
+_INCOMPATIBLE = (
+    pg.AmbiguousFunction,
+    pg.InvalidFunctionDefinition,
+    pg.InvalidTableDefinition,
+    pg.WrongObjectType,
+)
 
 _MAKE_READER = """
 DO $$

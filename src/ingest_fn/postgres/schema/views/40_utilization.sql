@@ -1,5 +1,5 @@
--- What each machine did in the days before as_of, in two passes over the rows: one that groups by
--- machine and UTC day, and one that fetches the few rows from which P99.5 is read.
+-- What each machine did in the days before as_of, in one pass over the rows, grouped by machine and
+-- UTC day. From the days come the bounds within which P99.5 lies, and only few values are sorted.
 CREATE OR REPLACE FUNCTION utilization(
     as_of timestamptz,
     days integer DEFAULT 14,
@@ -184,43 +184,50 @@ BEGIN
         LEFT JOIN LATERAL unnest(ARRAY[runs.first_hour, runs.end_hour]) AS edge ON true
         GROUP BY machines.key, machines.always_running, machines.resized_at
     ),
+    -- A day at a time: the rows lie in that order, and one day of a large fleet fits into memory.
     daily AS MATERIALIZED (
-        SELECT
-            metrics.instance_id AS key,
-            date_bin('1 day', metrics."timestamp", '2000-01-01 00:00:00+00') AS day,
-            count(*) AS present,
-            min(metrics."timestamp") AS first_hour,
-            sum(metrics.cpu_utilization::double precision) AS cpu_sum,
-            max(metrics.cpu_utilization_max) AS cpu_max,
-            count(metrics.cpu_utilization_max) AS cpu_max_hours,
-            sum(metrics.network_in + metrics.network_out) AS network_sum,
-            count(metrics.network_in + metrics.network_out) AS network_hours,
-            max(greatest(metrics.network_in, metrics.network_out)) AS network_peak,
-            count(metrics.memory_utilization) AS memory_hours,
-            sum(metrics.memory_utilization::double precision) AS memory_sum,
-            max(metrics.memory_utilization) AS memory_max,
-            -- Bit n: it has the hour n of the day. Bit 24 + n: it was busy, or nobody knows.
-            bit_or(
-                CASE
-                    WHEN metrics.cpu_utilization_max <= quiet_cpu
-                        AND metrics.network_in + metrics.network_out <= quiet_network
-                        THEN 1::bigint
-                    ELSE 16777217::bigint
-                END << extract(hour FROM metrics."timestamp")::integer
-            ) AS mask
-        FROM metrics
-        JOIN (SELECT key, min(edges) AS edges FROM edges GROUP BY key) AS ran
-            ON ran.key = metrics.instance_id
-            AND (ran.edges IS NULL OR width_bucket(metrics."timestamp", ran.edges) % 2 = 1)
-        WHERE metrics."timestamp" >= from_ AND metrics."timestamp" < until_
-        AND metrics.cpu_utilization IS NOT NULL
-        GROUP BY 1, 2
+        SELECT day, extract(isodow FROM day)::integer AS weekday, of_day.*
+        FROM generate_series(date_trunc('day', from_, 'UTC'), until_, '1 day') AS day
+        CROSS JOIN LATERAL (
+            SELECT
+                metrics.instance_id AS key,
+                count(*) AS present,
+                sum(metrics.cpu_utilization::double precision) AS cpu_sum,
+                max(metrics.cpu_utilization_max) AS cpu_max,
+                array_agg(metrics.cpu_utilization_max) AS cpu,
+                count(metrics.cpu_utilization_max) AS cpu_max_hours,
+                sum(metrics.network_in + metrics.network_out) AS network_sum,
+                count(metrics.network_in + metrics.network_out) AS network_hours,
+                max(greatest(metrics.network_in, metrics.network_out)) AS network_peak,
+                count(metrics.memory_utilization) AS memory_hours,
+                sum(metrics.memory_utilization::double precision) AS memory_sum,
+                max(metrics.memory_utilization) AS memory_max,
+                array_agg(metrics.memory_utilization)
+                    FILTER (WHERE metrics.memory_utilization IS NOT NULL) AS memory,
+                -- Bit n: it has the hour n. Bit 24 + n: it was busy then, or nobody knows.
+                bit_or(
+                    CASE
+                        WHEN metrics.cpu_utilization_max <= quiet_cpu
+                            AND metrics.network_in + metrics.network_out <= quiet_network
+                            THEN 1::bigint
+                        ELSE 16777217::bigint
+                    END << date_part('hour', metrics."timestamp")::integer
+                ) AS mask
+            FROM metrics
+            JOIN (SELECT key, min(edges) AS edges FROM edges GROUP BY key) AS ran
+                ON ran.key = metrics.instance_id
+                AND (ran.edges IS NULL OR width_bucket(metrics."timestamp", ran.edges) % 2 = 1)
+            WHERE metrics."timestamp" >= greatest(day, from_)
+            AND metrics."timestamp" < least(day + interval '1 day', until_)
+            AND metrics.cpu_utilization IS NOT NULL
+            GROUP BY metrics.instance_id
+        ) AS of_day
     ),
     whole AS (
         SELECT
             key,
             sum(present)::integer AS present,
-            min(first_hour) AS first_hour,
+            min(day) AS first_day,
             sum(cpu_sum) / sum(present) AS cpu_mean,
             max(cpu_max) AS cpu_max,
             sum(cpu_max_hours)::integer AS cpu_max_hours,
@@ -238,13 +245,13 @@ BEGIN
                 AND network_hours = present AND network_sum <= 5e6
             )::integer AS low_use_days,
             ARRAY[
-                bit_or(mask) FILTER (WHERE extract(isodow FROM day) = 1),
-                bit_or(mask) FILTER (WHERE extract(isodow FROM day) = 2),
-                bit_or(mask) FILTER (WHERE extract(isodow FROM day) = 3),
-                bit_or(mask) FILTER (WHERE extract(isodow FROM day) = 4),
-                bit_or(mask) FILTER (WHERE extract(isodow FROM day) = 5),
-                bit_or(mask) FILTER (WHERE extract(isodow FROM day) = 6),
-                bit_or(mask) FILTER (WHERE extract(isodow FROM day) = 7)
+                bit_or(mask) FILTER (WHERE weekday = 1),
+                bit_or(mask) FILTER (WHERE weekday = 2),
+                bit_or(mask) FILTER (WHERE weekday = 3),
+                bit_or(mask) FILTER (WHERE weekday = 4),
+                bit_or(mask) FILTER (WHERE weekday = 5),
+                bit_or(mask) FILTER (WHERE weekday = 6),
+                bit_or(mask) FILTER (WHERE weekday = 7)
             ] AS week
         FROM daily
         GROUP BY key
@@ -266,33 +273,23 @@ BEGIN
             FROM whole
         ) AS ranked
     ),
-    tops AS MATERIALIZED (
-        SELECT
-            metrics.instance_id AS key,
-            array_agg(metrics.cpu_utilization_max ORDER BY metrics.cpu_utilization_max DESC)
-                FILTER (WHERE metrics.cpu_utilization_max > bounds.cpu_bound) AS cpu,
-            array_agg(metrics.memory_utilization ORDER BY metrics.memory_utilization DESC)
-                FILTER (WHERE metrics.memory_utilization > bounds.memory_bound) AS memory
-        FROM metrics
-        JOIN (
-            SELECT
-                ranks.key,
-                min(edges.edges) AS edges,
-                min(coalesce(ranks.cpu_bound, -1)) AS cpu_bound,
-                min(coalesce(ranks.memory_bound, -1)) AS memory_bound
-            FROM ranks
-            JOIN edges ON edges.key = ranks.key
-            GROUP BY ranks.key
-        ) AS bounds
-            ON bounds.key = metrics.instance_id
-            AND (bounds.edges IS NULL OR width_bucket(metrics."timestamp", bounds.edges) % 2 = 1)
-        WHERE metrics."timestamp" >= from_ AND metrics."timestamp" < until_
-        AND metrics.cpu_utilization IS NOT NULL
-        AND (
-            metrics.cpu_utilization_max > bounds.cpu_bound
-            OR metrics.memory_utilization > bounds.memory_bound
-        )
-        GROUP BY metrics.instance_id
+    cpu_tops AS MATERIALIZED (
+        SELECT ranks.key, array_agg(value ORDER BY value DESC) AS tops
+        FROM ranks
+        JOIN daily
+            ON daily.key = ranks.key AND daily.cpu_max > coalesce(ranks.cpu_bound, -1::real)
+        CROSS JOIN LATERAL unnest(daily.cpu) AS value
+        WHERE value > coalesce(ranks.cpu_bound, -1::real)
+        GROUP BY ranks.key
+    ),
+    memory_tops AS MATERIALIZED (
+        SELECT ranks.key, array_agg(value ORDER BY value DESC) AS tops
+        FROM ranks
+        JOIN daily
+            ON daily.key = ranks.key AND daily.memory_max > coalesce(ranks.memory_bound, -1::real)
+        CROSS JOIN LATERAL unnest(daily.memory) AS value
+        WHERE value > coalesce(ranks.memory_bound, -1::real)
+        GROUP BY ranks.key
     ),
     p95 AS MATERIALIZED (
         SELECT
@@ -309,16 +306,27 @@ BEGIN
     ),
     -- A machine that seems to have begun within the window: had it metrics before?
     doubtful AS MATERIALIZED (
-        SELECT machines.key
+        SELECT machines.key, ranks.first_day
         FROM machines
         JOIN ranks ON ranks.key = machines.key
-        WHERE coalesce(machines.launch, 'infinity') >= from_ AND ranks.first_hour > from_
+        WHERE coalesce(machines.launch, 'infinity') >= from_
+    ),
+    first_hours AS MATERIALIZED (
+        SELECT
+            daily.key,
+            -- mask & -mask is its lowest bit: the first hour of that day.
+            min(daily.day + make_interval(hours => log(2, daily.mask & -daily.mask)::integer))
+                AS first_hour
+        FROM doubtful
+        JOIN daily ON daily.key = doubtful.key AND daily.day = doubtful.first_day
+        GROUP BY daily.key
     ),
     older AS MATERIALIZED (
         SELECT DISTINCT metrics.instance_id AS key
         FROM metrics
-        JOIN doubtful ON doubtful.key = metrics.instance_id
-        WHERE metrics."timestamp" < from_
+        JOIN first_hours ON first_hours.key = metrics.instance_id
+        WHERE first_hours.first_hour > from_
+        AND metrics."timestamp" < from_
         AND metrics."timestamp" >= from_ - make_interval(days => utilization.days)
     ),
     launches AS MATERIALIZED (
@@ -326,14 +334,14 @@ BEGIN
             machines.key,
             CASE
                 WHEN machines.launch < from_ THEN machines.launch
-                WHEN older.key IS NOT NULL OR ranks.first_hour <= from_ THEN NULL
+                WHEN older.key IS NOT NULL OR first_hours.first_hour <= from_ THEN NULL
                 -- Nobody knows when it was launched: a gap at the start is a gap.
                 WHEN machines.launch IS NULL
-                    THEN CASE WHEN ranks.first_hour > from_ + tolerated THEN ranks.first_hour END
-                ELSE least(machines.launch, ranks.first_hour)
+                    THEN CASE WHEN first_hours.first_hour > from_ + tolerated THEN first_hours.first_hour END
+                ELSE least(machines.launch, first_hours.first_hour)
             END AS first_launch
         FROM machines
-        LEFT JOIN ranks ON ranks.key = machines.key
+        LEFT JOIN first_hours ON first_hours.key = machines.key
         LEFT JOIN older ON older.key = machines.key
     ),
     expected AS MATERIALIZED (
@@ -381,20 +389,20 @@ BEGIN
         coalesce(ranks.cpu_max_hours, 0),
         p95.cpu::real::numeric,
         (
-            coalesce(tops.cpu[ranks.cpu_rank], ranks.cpu_bound)
+            coalesce(cpu_tops.tops[ranks.cpu_rank], ranks.cpu_bound)
             + ranks.cpu_part::double precision * (
-                coalesce(tops.cpu[ranks.cpu_rank - 1], ranks.cpu_bound)
-                - coalesce(tops.cpu[ranks.cpu_rank], ranks.cpu_bound)
+                coalesce(cpu_tops.tops[ranks.cpu_rank - 1], ranks.cpu_bound)
+                - coalesce(cpu_tops.tops[ranks.cpu_rank], ranks.cpu_bound)
             )
         )::real::numeric,
         coalesce(ranks.memory_hours, 0),
         round(ranks.memory_mean::numeric, 4),
         ranks.memory_max::numeric,
         (
-            coalesce(tops.memory[ranks.memory_rank], ranks.memory_bound)
+            coalesce(memory_tops.tops[ranks.memory_rank], ranks.memory_bound)
             + ranks.memory_part::double precision * (
-                coalesce(tops.memory[ranks.memory_rank - 1], ranks.memory_bound)
-                - coalesce(tops.memory[ranks.memory_rank], ranks.memory_bound)
+                coalesce(memory_tops.tops[ranks.memory_rank - 1], ranks.memory_bound)
+                - coalesce(memory_tops.tops[ranks.memory_rank], ranks.memory_bound)
             )
         )::real::numeric,
         coalesce(ranks.network_hours, 0),
@@ -407,7 +415,8 @@ BEGIN
     JOIN launches ON launches.key = machines.key
     LEFT JOIN expected ON expected.key = machines.key
     LEFT JOIN ranks ON ranks.key = machines.key
-    LEFT JOIN tops ON tops.key = machines.key
+    LEFT JOIN cpu_tops ON cpu_tops.key = machines.key
+    LEFT JOIN memory_tops ON memory_tops.key = machines.key
     LEFT JOIN p95 ON p95.key = machines.key
     WHERE coalesce(launches.first_launch, from_) < utilization.as_of;
 END

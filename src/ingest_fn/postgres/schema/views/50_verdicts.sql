@@ -105,15 +105,10 @@ BEGIN
                 false
             ) AS has_gpus,
             listed.hourly_usd AS list_price,
-            coalesce(own.factor, by_account.factor, by_all.factor, 1) AS factor,
-            CASE
-                WHEN own.kind IS NOT NULL THEN own.hourly_usd
-                WHEN by_account.kind IS NOT NULL THEN by_account.hourly_usd
-                ELSE by_all.hourly_usd
-            END AS own_price,
-            own.kind IS NOT NULL OR by_account.kind IS NOT NULL OR by_all.kind IS NOT NULL
-                AS overridden,
-            coalesce(own.reason, by_account.reason, by_all.reason) AS override_reason,
+            coalesce(paid.factor, 1) AS factor,
+            paid.hourly_usd AS own_price,
+            paid.kind IS NOT NULL AS overridden,
+            paid.reason AS override_reason,
             -- A running machine never uses none of its memory: an agent that says so is broken.
             used.memory_hours >= least_hours
                 AND used.memory_hours >= verdicts.minimum_share * used.hours_present
@@ -138,6 +133,15 @@ BEGIN
         LEFT JOIN price_overrides AS by_account
             ON by_account.kind = 'account' AND by_account.value = used.account_id
         LEFT JOIN price_overrides AS by_all ON by_all.kind = 'all'
+        CROSS JOIN LATERAL (
+            SELECT (
+                CASE
+                    WHEN own.kind IS NOT NULL THEN own
+                    WHEN by_account.kind IS NOT NULL THEN by_account
+                    ELSE by_all
+                END
+            ).*
+        ) AS paid
     ),
     staged AS MATERIALIZED (
         SELECT
