@@ -24,14 +24,21 @@ from ingest_fn.errors import (
     StoreUnreachableError,
 )
 
-INCOMPLETE, REFUSED, INTERRUPTED = 1, 2, 130
+OK, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = {
+    OK: "all well",
+    INCOMPLETE: "some data could not be read or stored; what could be is stored",
+    REFUSED: "bad usage, configuration or event; nothing was written",
+    INTERRUPTED: "interrupted; what was stored stays",
+}
 
 UsageError: Any = typer.BadParameter.__base__
 """What typer raises for wrong arguments; it has no public name there."""
 
 app = typer.Typer(
     help="Hourmeter: hourly EC2 utilisation from CloudWatch in Postgres.",
-    epilog="Without DATABASE_URL or DATABASE_HOST, an embedded PostgreSQL under .local/ is used.",
+    epilog="Without DATABASE_URL or DATABASE_HOST, an embedded PostgreSQL under .local/ is used. "
+    f"Exit codes: {'. '.join(f'{code}: {says}' for code, says in EXIT_CODES.items())}.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,8 +67,8 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; 0 all well, 1 incomplete, 2 refused with nothing written."""
-    # What keeps the pool from connecting is said once, in the error that ends the command.
+    """Run the command line and exit with one of ``EXIT_CODES``."""
+    # The pool logs why it cannot connect. The error that ends the command says it already.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     with exit_on_error():
         app(standalone_mode=False)
