@@ -7,6 +7,7 @@ ARCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
+COG := $(BIN)/python -m cogapp --verbosity 1 -P -I . -p "from tests.docs import tables"
 # Complete locks need no resolver, and an older pip's trips over extras that are pinned without them.
 # Byte-code is left to the first import of what is imported at all: a third off the wait.
 PIP_INSTALL := -m pip install --disable-pip-version-check --no-input --no-deps --no-compile -qq
@@ -19,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run psql test test-full check fix build sam-local bench bench-full lock clean
+.PHONY: help setup run psql test test-full check fix build sam-local bench bench-full docs lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -78,6 +79,9 @@ sam-local: setup ## Run the sample events by `sam local invoke`, where Docker is
 	else \
 		echo "Nothing was run: sam local invoke needs a Docker engine on Linux, and none answers."; \
 	fi
+
+docs: setup ## Fill in the generated parts of README.md and docs/
+	$(COG) -r README.md docs/*.md
 
 bench: setup .venv-sam/.ready ## Measure speed, memory and what is written, as ratios (two minutes)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -93,7 +93,7 @@ class Stage:
     def emptied(self) -> None:
         """Forget all rows."""
         with psycopg.connect(self.near_url, autocommit=True) as connection:
-            connection.execute("TRUNCATE metrics, instances, ingest_runs")
+            connection.execute("TRUNCATE metrics, instances, ingest_runs CASCADE")
             connection.execute("CHECKPOINT")
 
 

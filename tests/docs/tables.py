@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -139,22 +141,44 @@ def speed() -> str:
     )
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A finished ``make run`` in a folder of its own: what it showed, and the way to its data."""
+
+    folder: tempfile.TemporaryDirectory[str]
+    said: str
+
+    def psql(self, query: str) -> str:
+        """What ``make psql`` prints for ``query``."""
+        return _stack(self.folder.name, "psql", "-P", "footer=off", "-c", query)
+
+
+@cache
+def _demo() -> Demo:
+    folder = tempfile.TemporaryDirectory()
+    Path(folder.name, "events").symlink_to(ROOT / "events")
+    return Demo(folder, _stack(folder.name))
+
+
+def _stack(folder: str, *arguments: str) -> str:
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "DATABASE_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "ingest_fn.cli.stack", *arguments],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+
+
 def demo() -> str:
     """The table that ``make run`` shows, from a real run."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name, "events").symlink_to(ROOT / "events")
-        said = subprocess.run(
-            [sys.executable, "-m", "ingest_fn.cli.stack"],
-            cwd=name,
-            env={
-                key: value
-                for key, value in os.environ.items()
-                if not key.startswith(("AWS_", "DATABASE_"))
-            },
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
+    said = _demo().said
     shown = re.search(r"^(metrics from .*?\n)\n?Look at it", said, re.DOTALL | re.MULTILINE)
     assert shown, said
     lines = [line.rstrip() for line in shown[1].splitlines() if line.strip()]
@@ -194,3 +218,11 @@ def columns() -> str:
         f"{head}\n{table('column|type|never NULL|meaning', *body)}"
         for head, *body in parts.values()
     )
+
+
+def answer() -> str:
+    """What the question of README.md answers, on the data of ``make run``."""
+    query = re.search(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert query
+    lines = [line.rstrip() for line in _demo().psql(query[1]).splitlines() if line.strip()]
+    return "\n".join(["```", *lines, "```"])

@@ -43,7 +43,7 @@ FROM metrics AS m
 JOIN instances AS i ON i.id = m.instance_id
 WHERE m.timestamp >= %s AND m.timestamp < %s
 GROUP BY i.id
-ORDER BY i.id
+ORDER BY i.instance_id
 """
 
 
