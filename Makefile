@@ -53,7 +53,7 @@ psql: setup ## Look at what `make run` stored
 	@$(BIN)/python -m ingest_fn.cli.stack psql $(ARGS)
 
 test: setup .venv-sam/.ready .venv-checkov/.ready ## Run the tests that need nothing but this folder
-	$(BIN)/pytest tests/unit tests/integration tests/cli tests/template tests/artifact $(ARGS)
+	$(BIN)/pytest tests/unit tests/integration tests/cli tests/docs tests/template tests/artifact $(ARGS)
 
 test-full: test ## The same, then the tests that need PgBouncer, a TLS server or Docker
 	$(BIN)/pytest tests/system $(ARGS)

@@ -22,8 +22,10 @@ import psycopg
 import typer
 
 from ingest_fn.cli import EXIT_CODES, app
-from ingest_fn.pipeline.model import METRICS, Api
+from ingest_fn.pipeline.catalogue import CATALOGUE, DEFAULT, metrics_of
+from ingest_fn.pipeline.model import Api
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH, cheaper_api, monthly_cost
+from ingest_fn.variables import SETTINGS
 from tests.docs.results import Results, rounded
 from tests.postgres import TEMPLATE, running_server
 
@@ -54,13 +56,8 @@ def table(*rows: str) -> str:
 
 def commands() -> str:
     """Every command with its help and its options, as the command line itself knows them."""
-    return "\n\n".join(_command(name, command) for name, command in all_commands().items())
-
-
-def all_commands() -> dict[str, Any]:
-    """The commands by name. typer ships a click of its own, without types."""
-    root: Any = typer.main.get_command(app)
-    return dict(root.commands)
+    root: Any = typer.main.get_command(app)  # typer ships a click of its own, without types
+    return "\n\n".join(_command(name, command) for name, command in root.commands.items())
 
 
 def _command(name: str, command: Any) -> str:
@@ -93,6 +90,29 @@ def exit_codes() -> str:
     return table("exit code|meaning", *(f"{code}|{says}" for code, says in EXIT_CODES.items()))
 
 
+def settings() -> str:
+    """Every environment variable, from the table that the code reads them by."""
+    return table(
+        "variable|meaning|takes|default",
+        *(
+            f"`{one.name}`|{one.meaning}|{one.takes}|{f'`{one.default}`' if one.default else ''}"
+            for one in SETTINGS.values()
+        ),
+    )
+
+
+def statistics() -> str:
+    """The metric catalogue."""
+    return table(
+        "column|CloudWatch metric|statistic|unit|read",
+        *(
+            f"`{one.column}`|{one.namespace} {one.metric}|{one.statistic}|{one.unit}"
+            f"|{f'with `METRICS={one.group}`' if one.group else 'always'}"
+            for one in CATALOGUE
+        ),
+    )
+
+
 def cost() -> str:
     """CloudWatch's price per month for fleets of several sizes."""
     return table(
@@ -103,12 +123,12 @@ def cost() -> str:
 
 
 def _costs(fleet: int) -> list[str]:
-    units = fleet * len(METRICS)
+    units = fleet * len(metrics_of(DEFAULT))
     ways = [
         (Api.METRIC_DATA, HOURLY_RUNS_A_MONTH),
         (Api.METRIC_STATISTICS, HOURLY_RUNS_A_MONTH),
-        (cheaper_api(fleet, 1, HOURLY_RUNS_A_MONTH), HOURLY_RUNS_A_MONTH),
-        (cheaper_api(fleet, 1, EVERY_SIX_HOURS), EVERY_SIX_HOURS),
+        (cheaper_api(units, units, HOURLY_RUNS_A_MONTH), HOURLY_RUNS_A_MONTH),
+        (cheaper_api(units, units, EVERY_SIX_HOURS), EVERY_SIX_HOURS),
     ]
     return [f"{monthly_cost(api, units, runs):,.2f}" for api, runs in ways]
 
@@ -127,18 +147,14 @@ def speed() -> str:
     cold = results.number(
         "Cold start, under AWS's runtime emulator", "this function, as built", "of the obvious"
     )
-    return "\n".join(
-        [
-            f"- A run over 10,000 instances × 24 hours, all stored already: {rounded(rerun)} times "
-            f"the throughput of one call per metric and one statement per row, and {wal:.0f} bytes "
-            f"of WAL per row. A first load: {rounded(first)} times.",
-            f"- Decoding a GetMetricData answer of 500 queries takes 1/{rounded(decode)} of the CPU "
-            "of stock botocore.",
-            f"- Memory stays at {rounded(memory)} MB for 50,000 instances.",
-            f"- The init phase of a cold start takes {cold * 100:.0f} % of the time that the same "
-            "libraries take when they are imported at the top of the module.",
-        ]
-    )
+    return f"""\
+- A run over 10,000 instances × 24 hours that are all stored already has {rounded(rerun)} times the
+  throughput of one call per metric and one statement per row. It writes {wal:.0f} bytes of WAL per
+  row. A first load has {rounded(first)} times the throughput.
+- Decoding a GetMetricData answer of 500 queries takes 1/{rounded(decode)} of stock botocore's CPU.
+- Memory stays at {rounded(memory)} MB for 50,000 instances.
+- The init phase of a cold start takes {cold * 100:.0f} % of the time that the same libraries take
+  when they are imported at the top of the module."""
 
 
 @dataclass(frozen=True)
@@ -206,9 +222,12 @@ def _first_line(name: str) -> str:
 
 def columns() -> str:
     """Every table and column of a migrated database, with the comment that it carries there."""
-    with tempfile.TemporaryDirectory() as name, running_server(Path(name)) as server:
-        with psycopg.connect(server.url_of(TEMPLATE)) as connection:
-            rows = connection.execute(COLUMNS).fetchall()
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running_server(Path(name)) as server,
+        psycopg.connect(server.url_of(TEMPLATE)) as connection,
+    ):
+        rows = connection.execute(COLUMNS).fetchall()
     parts: dict[str, list[str]] = {}
     for relation, column, kind, required, says, about in rows:
         lines = parts.setdefault(relation, [f"## {relation}\n\n{about}\n"])

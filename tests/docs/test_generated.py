@@ -13,7 +13,17 @@ def test_the_generated_parts_are_up_to_date() -> None:
     assert len(pages) >= 5
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "cogapp", "--check", "--diff", "--verbosity=0", "-P", "-I", "."),
+            *(
+                sys.executable,
+                "-m",
+                "cogapp",
+                "--check",
+                "--diff",
+                "--verbosity=0",
+                "-P",
+                "-I",
+                ".",
+            ),
             *("-p", "from tests.docs import tables", "--check-fail-msg=Run: make docs"),
             *pages,
         ],
