@@ -1,4 +1,4 @@
-"""What a schema library would add to a cold start: msgspec and pydantic, one event model each.
+"""What a schema library would add to a cold start: msgspec and pydantic, with a model of an event.
 
 ``python -m benchmarks.schema_library`` (after ``make .venv-sam/.ready``; installs both libraries
 into a temporary folder). The model has the keys of an event; the handler is the function's own.
@@ -53,7 +53,7 @@ def size(folder: Path) -> int:
 
 
 def results() -> str:
-    """Measure the ways in turn, several times, and say their medians in a table."""
+    """Measure the libraries in turn, several times, and return a table of their medians."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         artifact = built(folder)

@@ -1,4 +1,4 @@
-"""AWS clients, made in the ordinary way, and AWS's errors in the words of this package."""
+"""AWS clients, and the translation of AWS's errors into those of ``errors.py``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from botocore.parsers import ResponseParserError
 from ingest_fn.errors import AccessDeniedError, AwsError, IngestError
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
-"""All that a botocore client raises on purpose; ``translate`` puts it into our words."""
+"""All that a botocore client raises on purpose. ``translate`` turns it into an IngestError."""
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"}
 _BAD_CREDENTIALS = {
@@ -41,13 +41,12 @@ _NO_CREDENTIALS = (
 )
 _LOG_IN = "Log in (aws sso login) or set AWS_PROFILE; check with aws sts get-caller-identity."
 
-
 _CREATING = Lock()
-"""botocore's sessions may not make two clients at the same time."""
+"""A botocore session is not safe while two threads make clients with it."""
 
 
 class Clients:
-    """One botocore session for all clients: a second one would load every model again."""
+    """Makes clients that share one botocore session: a second would load every model again."""
 
     def __init__(
         self, region: str, calls_in_flight: int, session: botocore.session.Session | None = None
@@ -63,17 +62,17 @@ class Clients:
         )
 
     def elsewhere(self, region: str, session: botocore.session.Session | None = None) -> Self:
-        """The same for another Region, and for another account where ``session`` is its own."""
+        """Clients for another Region, or for another account if its ``session`` is given."""
         return type(self)(region, self._calls_in_flight, session or self.session)
 
     def make(self, service: str) -> Any:
-        """A client. Its calls time out after 15 s and are tried six times, throttling included."""
+        """A client. A call times out after 15 s and is tried six times at most, also if throttled."""
         with _CREATING:
             return self.session.create_client(service, config=self._config)
 
 
 def translate(error: Exception, action: str) -> IngestError:
-    """What went wrong with ``action`` (its IAM name, ``cloudwatch:GetMetricData``) and the hint."""
+    """The error to raise when ``action`` failed (IAM's name: ``cloudwatch:GetMetricData``)."""
     if isinstance(error, _NO_CREDENTIALS):
         return AccessDeniedError("No usable AWS credentials were found.", _LOG_IN)
     if not isinstance(error, ClientError):
@@ -84,14 +83,14 @@ def translate(error: Exception, action: str) -> IngestError:
             f"AWS denied {action}: {message}", f"Allow {action} in the IAM policy of the caller."
         )
     if code in _BAD_CREDENTIALS:
-        # What follows its first sentences may quote the request, session token and all: out of our
-        # words with it, and out of those of the cause.
-        said = message.partition("\n")[0].partition(" The Canonical String")[0]
-        error.args = (said,)
-        return AccessDeniedError(f"AWS refused the credentials ({code}): {said}", _LOG_IN)
+        # The rest of this message may quote the request with its session token, so it is removed
+        # from our message and from that of the cause.
+        first = message.partition("\n")[0].partition(" The Canonical String")[0]
+        error.args = (first,)
+        return AccessDeniedError(f"AWS refused the credentials ({code}): {first}", _LOG_IN)
     return AwsError(f"{action} failed: {code}: {message}")
 
 
 def error_code(error: ClientError) -> str:
-    """The service's own code for the error, ``ThrottlingException``."""
+    """The service's code for the error, such as ``ThrottlingException``."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))

@@ -1,4 +1,4 @@
-"""The commands of ``python -m ingest_fn``: each makes an event, a call and an exit code."""
+"""The command line, ``python -m ingest_fn``: its commands, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def main() -> None:
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """One clear sentence on stderr and the exit code, never a traceback.
+    """Turn an error into a sentence and its hint on stderr and an exit code. No traceback.
 
     With ``--json``, stdout gets the error as an object too: ``{"error": …, "hint": …}``.
     """
