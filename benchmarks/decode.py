@@ -24,7 +24,7 @@ CALLS = 20
 
 
 def cpu_ms(work: Callable[[], object]) -> float:
-    """This process's CPU milliseconds per call of ``work``, the mean of many calls."""
+    """CPU milliseconds of this process per call of ``work``, the mean of many calls."""
     work()
     begun = time.process_time()
     for _ in range(CALLS):

@@ -29,7 +29,7 @@ BATCH, BATCHES = 100, 40
 
 
 def cpu_us(work: Callable[[], object]) -> float:
-    """This process's CPU microseconds per instance, the mean of many batches."""
+    """CPU microseconds of this process per instance, the mean of many batches."""
     work()
     begun = time.process_time()
     for _ in range(BATCHES):

@@ -123,7 +123,7 @@ def value(connection: psycopg.Connection, query: str) -> int:
 
 @contextmanager
 def this_store(url: str) -> Iterator[Write]:
-    """This project's store."""
+    """The product's store."""
     with closing(_connections(url)) as connections:
         yield PostgresMetrics(connections, "us-east-1").write
 
@@ -163,7 +163,7 @@ def one_statement_per_row(url: str) -> Iterator[Write]:
 
 @contextmanager
 def executemany(url: str) -> Iterator[Write]:
-    """psycopg's way for many rows: the same statement, pipelined."""
+    """The same statement for many rows, pipelined by psycopg."""
     with psycopg.connect(url, autocommit=True) as connection:
 
         def write(rows: Rows) -> None:

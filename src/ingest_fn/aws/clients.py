@@ -66,7 +66,7 @@ class Clients:
         return type(self)(region, self._calls_in_flight, session or self.session)
 
     def make(self, service: str) -> Any:
-        """A client. A call times out after 15 s and is tried six times at most, also if throttled."""
+        """A client. A call times out after 15 s and is tried up to six times, also if throttled."""
         with _CREATING:
             return self.session.create_client(service, config=self._config)
 
