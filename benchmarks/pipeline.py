@@ -34,7 +34,7 @@ def script(name: str, module: Any, count: int, at: Stage) -> Figure:
 
 
 def pipeline(count: int, at: Stage) -> list[Figure]:
-    """The product's pipeline: a first load, then the same hours again (the median of three runs)."""
+    """A first load, then the same hours again (the median of three runs)."""
     at.emptied()
     with runner(at.env, count) as run:
         first = measured(f"first load, {count:,} instances", count, at.simulator, run)

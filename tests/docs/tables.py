@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,9 +23,10 @@ import psycopg
 import typer
 
 from ingest_fn.cli import EXIT_CODES, app
+from ingest_fn.pipeline.budget import choose
 from ingest_fn.pipeline.catalogue import CATALOGUE, DEFAULT, metrics_of
 from ingest_fn.pipeline.model import Api
-from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH, cheaper_api, monthly_cost
+from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH, monthly_cost
 from ingest_fn.variables import SETTINGS
 from tests.docs.results import Results, rounded
 from tests.postgres import TEMPLATE, running_server
@@ -32,8 +34,7 @@ from tests.postgres import TEMPLATE, running_server
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "ingest_fn"
 FLEETS = (10, 100, 1_000, 10_000, 100_000)
-EVERY_SIX_HOURS = 122
-"""Runs per month."""
+FRESHNESS_SHOWN = (1, 6, 24)
 
 COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -115,22 +116,22 @@ def statistics() -> str:
 
 def cost() -> str:
     """CloudWatch's price per month for fleets of several sizes."""
+    ways = [f"`FRESHNESS_HOURS={freshness}`" for freshness in FRESHNESS_SHOWN]
     return table(
-        "instances|hourly, GetMetricData|hourly, GetMetricStatistics|hourly, `auto`"
-        "|every 6 hours, `auto`",
-        *(f"{fleet:,}|{'|'.join(_costs(fleet))}" for fleet in FLEETS),
+        "|".join(["instances", "only GetMetricData, hourly", *ways]),
+        *(f"{fleet:,}|{'|'.join(_costs(fleet * len(metrics_of(DEFAULT))))}" for fleet in FLEETS),
     ).replace("---|", "---:|")
 
 
-def _costs(fleet: int) -> list[str]:
-    units = fleet * len(metrics_of(DEFAULT))
-    ways = [
-        (Api.METRIC_DATA, HOURLY_RUNS_A_MONTH),
-        (Api.METRIC_STATISTICS, HOURLY_RUNS_A_MONTH),
-        (cheaper_api(units, units, HOURLY_RUNS_A_MONTH), HOURLY_RUNS_A_MONTH),
-        (cheaper_api(units, units, EVERY_SIX_HOURS), EVERY_SIX_HOURS),
-    ]
-    return [f"{monthly_cost(api, units, runs):,.2f}" for api, runs in ways]
+def _costs(metrics: int) -> Iterator[str]:
+    yield _dollars(Api.METRIC_DATA, metrics)
+    for freshness in FRESHNESS_SHOWN:
+        api = choose(metrics, api=None, freshness_hours=freshness, budget_usd=None).api
+        yield _dollars(api, metrics / freshness)
+
+
+def _dollars(api: Api, metrics: float) -> str:
+    return f"{monthly_cost(api, metrics, HOURLY_RUNS_A_MONTH):,.2f}"
 
 
 def speed() -> str:
