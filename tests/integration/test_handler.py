@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +14,7 @@ from ingest_fn import app
 from ingest_fn.errors import ConfigurationError, EventError, IncompleteRunError
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.pipeline.model import HOUR
-from ingest_fn.telemetry import SERVICE
+from tests.lambda_context import Context
 from tests.making import END, instance_id
 from tests.postgres import stored_rows
 
@@ -26,31 +23,19 @@ EVENT = {"scheduled_time": "2026-11-23T10:15:00Z"}
 PARAMETER = "/fleet/instance-ids"
 
 
-@dataclass
-class Context:
-    aws_request_id: str = "c3a1f2d4"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
-
-
 @pytest.fixture
 def handler(
     aws: LocalAws,
     database_url: str,
+    cold_handler: Any,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[Any]:
-    """A cold handler over an empty emulator and an empty database."""
+) -> Any:
+    """A cold handler with an empty emulator and an empty database."""
     del aws, capsys
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("INSTANCE_IDS_PARAMETER", PARAMETER)
-    app.ingester.cache_clear()
-    # A logger keeps the stdout that it was made with; each test has one of its own.
-    logging.Logger.manager.loggerDict.pop(SERVICE, None)
-    yield app.lambda_handler
-    app.ingester().close()
-    app.ingester.cache_clear()
+    return cold_handler
 
 
 def put_ids(*ids: str) -> None:
@@ -231,12 +216,8 @@ def test_an_incomplete_run_keeps_what_it_got_and_names_the_rest(
     put_ids(ONE)
     publish(ONE)
 
-    class Hurried(Context):
-        def get_remaining_time_in_millis(self) -> int:
-            return 1_000
-
     with pytest.raises(IncompleteRunError, match="1 of 1 instances"):
-        handler(EVENT, Hurried())
+        handler(EVENT, Context(seconds=1))
     line, emf = logged(capsys.readouterr().out)
     assert line["level"] == "WARNING"
     assert line["failures"][0]["instance_id"] == ONE
