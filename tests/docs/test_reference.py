@@ -39,7 +39,7 @@ def test_the_example_of_a_result_has_the_same_fields() -> None:
 
 
 def test_every_key_of_an_event_is_described() -> None:
-    assert first_cells(DOCS / "events.md", "key") == set(event._KEYS)
+    assert first_cells(DOCS / "events.md", "key") == set(event._FIELDS)
 
 
 def test_every_sample_event_is_described_and_taken() -> None:

@@ -15,7 +15,7 @@ from ingest_fn.errors import ConfigurationError, EventError, IncompleteRunError
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.pipeline.model import HOUR
 from tests.lambda_context import Context
-from tests.making import END, instance_id
+from tests.making import END, instance_id, row
 from tests.postgres import stored_rows
 
 ONE, TWO = instance_id(1), instance_id(2)
@@ -84,7 +84,14 @@ def test_from_an_event_to_rows(
     assert first["cloudwatch"]["metrics_billed"] == 6
     rows = stored_rows(database_url)
     assert len(rows) == 24
-    assert set(rows.values()) == {(10.0, 20.0, 12, 7200.0, 720.0)}
+    expected = row(
+        cpu_utilization=10.0,
+        cpu_utilization_max=20.0,
+        sample_count=12,
+        network_in=7200.0,
+        network_out=720.0,
+    )
+    assert list(rows.values()) == [expected] * 24
     again = handler(EVENT, Context())
     assert again["rows"] == {"inserted": 0, "updated": 0, "unchanged": 24}
 
@@ -119,7 +126,13 @@ def test_an_hour_revised_later_updates_one_row(handler: Any, database_url: str) 
     result = handler(EVENT, Context())
     assert result["rows"] == {"inserted": 0, "updated": 1, "unchanged": 23}
     newest = stored_rows(database_url)[ONE, int((END - HOUR).timestamp())]
-    assert newest == (30.0, 90.0, 24, 7200.0, 720.0)
+    assert newest == row(
+        cpu_utilization=30.0,
+        cpu_utilization_max=90.0,
+        sample_count=24,
+        network_in=7200.0,
+        network_out=720.0,
+    )
 
 
 def test_a_retry_minutes_later_reads_the_same_hours(handler: Any, database_url: str) -> None:

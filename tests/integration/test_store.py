@@ -16,7 +16,7 @@ from ingest_fn.pipeline.rows import make_rows
 from ingest_fn.postgres.login import login_for
 from tests.making import DAY, END, instance_id, new_result, reading, whole_day
 from tests.postgres import PostgresStore, Server, settings, stored_rows
-from tests.stores import FIRST, ONE, TWO, Store, Stored, StoreSuite
+from tests.stores import FIRST, ONE, TWO, WHOLE_ROW, Store, Stored, StoreSuite
 
 
 def store_of(url: str) -> PostgresStore:
@@ -81,7 +81,7 @@ def wal_of(connection: psycopg.Connection, work: Callable[[], object]) -> int:
 
 def test_a_batch_is_one_transaction(store: PostgresStore, database_url: str) -> None:
     """A row that the database refuses takes the batch's new instance with it."""
-    bad = reading(ONE, {FIRST + 60: (1.0, 1.0, 1, 1.0, 1.0)})
+    bad = reading(ONE, {FIRST + 60: WHOLE_ROW})
     with pytest.raises(StoreError, match="whole_utc_hour"):
         store.write(make_rows([bad]))
     with psycopg.connect(database_url) as connection:
