@@ -16,22 +16,32 @@ from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.ledger import PostgresLedger
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.metrics import PostgresMetrics
+from ingest_fn.postgres.schema.roles import OWNER, ensure_roles, grant_runtime
 from ingest_fn.postgres.schema.upgrade import upgrade
 from ingest_fn.settings import Database, database
 from tests.making import COLUMNS
 from tests.stores import Stored
 
 TEMPLATE = "ingest_template"
+RUNTIME, PASSWORD = "test_runtime", "made-up"
 _numbers = count(1)
 
 
 class Server:
-    """A running server with a migrated template."""
+    """A running server."""
 
     def __init__(self, url: str) -> None:
         self._url = url
+
+    def make_template(self) -> None:
+        """Make a migrated database to copy, with the two roles that a deployment makes."""
         self._execute(f"CREATE DATABASE {TEMPLATE}")
-        upgrade(login_for(settings(self.url_of(TEMPLATE)), None))
+        url = self.url_of(TEMPLATE)
+        with psycopg.connect(url) as connection:
+            ensure_roles(connection, runtime=RUNTIME, password=PASSWORD, iam=False)
+        upgrade(login_for(settings(url), None), owner=OWNER, runtime=RUNTIME)
+        with psycopg.connect(url) as connection:
+            grant_runtime(connection, RUNTIME)
 
     def url_of(self, name: str) -> str:
         parts = urlsplit(self._url)
@@ -54,8 +64,24 @@ class Server:
 
 @contextmanager
 def running_server(directory: Path) -> Iterator[Server]:
+    """A server with a migrated template."""
+    with bare_server(directory) as server:
+        server.make_template()
+        yield server
+
+
+@contextmanager
+def bare_server(directory: Path) -> Iterator[Server]:
+    """A server without any role or database of ours."""
     with local_postgres(directory, durable=False) as server:
         yield Server(server.url)
+
+
+def as_runtime(url: str) -> str:
+    """The same database with the login of the runtime role."""
+    parts = urlsplit(url)
+    netloc = f"{RUNTIME}:{PASSWORD}@{parts.hostname}:{parts.port}"
+    return urlunsplit(parts._replace(netloc=netloc))
 
 
 class PostgresStore(PostgresMetrics, PostgresLedger):
