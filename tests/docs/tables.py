@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -41,7 +41,7 @@ SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
     col_description(c.oid, a.attnum), obj_description(c.oid)
 FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = ANY(%s)
 AND NOT c.relispartition AND c.relname <> 'alembic_version'
 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum
@@ -70,6 +70,11 @@ def _command(name: str, command: Any) -> str:
         for option in command.params
         if option.param_type_name == "option" and option.name != "help"
     ]
+    arguments = [
+        f"`{one.metavar or one.name.upper()}`|{one.help}|"
+        for one in command.params
+        if one.param_type_name == "argument"
+    ]
     for option in command.params:
         assert getattr(option, "help", None), f"{name}: {option.name} has no help"
     return "\n\n".join(
@@ -77,7 +82,7 @@ def _command(name: str, command: Any) -> str:
             f"## {name}",
             *paragraphs,
             f"```sh\n{' '.join(example.split())}\n```",
-            table("option|meaning|default", *options),
+            table("argument or option|meaning|default", *arguments, *options),
         ]
     )
 
@@ -221,23 +226,40 @@ def _first_line(name: str) -> str:
     return (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
 
 
-def columns() -> str:
-    """Every table and column of a migrated database, with the comment that it carries there."""
+@cache
+def _described(kinds: str) -> list[tuple[str, str, str, bool, str | None, str]]:
+    """The columns of a migrated database, of relations of these kinds (as in pg_class)."""
     with (
         tempfile.TemporaryDirectory() as name,
         running_server(Path(name)) as server,
         psycopg.connect(server.url_of(TEMPLATE)) as connection,
     ):
-        rows = connection.execute(COLUMNS).fetchall()
-    parts: dict[str, list[str]] = {}
-    for relation, column, kind, required, says, about in rows:
-        lines = parts.setdefault(relation, [f"## {relation}\n\n{about}\n"])
-        short = kind.replace("timestamp with time zone", "timestamptz")
-        lines.append(f"`{column}`|{short}|{'yes' if required else ''}|{says or ''}")
-    return "\n\n".join(
-        f"{head}\n{table('column|type|never NULL|meaning', *body)}"
-        for head, *body in parts.values()
+        return connection.execute(COLUMNS, [list(kinds)]).fetchall()
+
+
+def columns() -> str:
+    """Every table and column of a migrated database, with the comment that it carries there."""
+    return _relations(
+        "rp",
+        "column|type|never NULL|meaning",
+        lambda name, kind, required, says: f"{name}|{kind}|{'yes' if required else ''}|{says}",
     )
+
+
+def views() -> str:
+    """Every view, in the same way."""
+    return _relations(
+        "v", "column|type|meaning", lambda name, kind, _, says: f"{name}|{kind}|{says}"
+    )
+
+
+def _relations(kinds: str, head: str, line: Callable[[str, str, bool, str], str]) -> str:
+    parts: dict[str, list[str]] = {}
+    for relation, column, kind, required, says, about in _described(kinds):
+        short = kind.replace("timestamp with time zone", "timestamptz")
+        lines = parts.setdefault(f"### {relation}\n\n{about}", [])
+        lines.append(line(f"`{column}`", short, required, says or ""))
+    return "\n\n".join(f"{title}\n\n{table(head, *lines)}" for title, lines in parts.items())
 
 
 def answer() -> str:
