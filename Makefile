@@ -1,5 +1,5 @@
-# `make` alone says what there is. PYTHON=python3.13 chooses the interpreter of a new .venv,
-# ARGS="…" goes to the command that a target runs.
+# `make` alone lists the targets. PYTHON=python3.13 chooses the interpreter of a new .venv.
+# ARGS="…" is passed to the command that a target runs.
 
 PYTHON ?= python3
 ARGS ?=
@@ -7,24 +7,25 @@ ARCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
-# Complete locks need no resolver, and an older pip's trips over extras that are pinned without them.
-# Byte-code is left to the first import of what is imported at all: a third off the wait.
+COG := $(BIN)/python -m cogapp --verbosity 1 -P -I . -p "from tests.docs import tables"
+# --no-deps: the requirements files are complete, and older versions of pip fail to resolve extras.
+# --no-compile: only what is imported gets compiled, which saves a third of the install time.
 PIP_INSTALL := -m pip install --disable-pip-version-check --no-input --no-deps --no-compile -qq
 UV_COMPILE := $(BIN)/uv pip compile --no-config --quiet --generate-hashes --custom-compile-command "make lock" $(ARGS)
 COMPILE := $(UV_COMPILE) --universal --python-version 3.11
 COMPILE_FOR_LAMBDA := $(UV_COMPILE) --no-annotate --python-platform linux --python-version 3.13
 
-# Else nothing of .venv would ever be compiled, and each command would start seconds later.
+# Otherwise nothing in .venv would ever be compiled, and each command would start seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run psql test test-full check fix build sam-local bench bench-full lock clean
+.PHONY: help setup run psql test test-full check fix build sam-local bench bench-full docs lock clean
 
-help: ## Say what there is
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup: $(READY) ## Make .venv with the package and all that development and tests need
+setup: $(READY) ## Make .venv with the package and everything for development and tests
 
 $(READY): requirements/dev.txt pyproject.toml .venv/pyvenv.cfg
 	@echo "Setting up .venv from requirements/dev.txt (half a minute at first) ..."
@@ -38,54 +39,57 @@ $(READY): requirements/dev.txt pyproject.toml .venv/pyvenv.cfg
 		exit 1; }
 	@$(PYTHON) -m venv --clear .venv
 
-# Tools that pin a boto3 of their own: .venv-sam, .venv-checkov.
+# Tools that pin their own boto3 have their own environment: .venv-sam, .venv-checkov.
 .venv-%/.ready: requirements/%.txt | $(READY)
 	@echo "Setting up .venv-$* from $< (half a minute) ..."
 	@$(BIN)/python -m venv --clear .venv-$*
 	@.venv-$*/bin/python $(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
-run: setup ## The whole path on this machine: a synthetic fleet, the real handler, what landed
+run: setup ## Run everything on this machine: a synthetic fleet, the real handler, the stored rows
 	@$(BIN)/python -m ingest_fn.cli.stack $(ARGS)
 
-psql: setup ## Look at what `make run` stored
+psql: setup ## Query what `make run` stored
 	@$(BIN)/python -m ingest_fn.cli.stack psql $(ARGS)
 
 test: setup .venv-sam/.ready .venv-checkov/.ready ## Run the tests that need nothing but this folder
-	$(BIN)/pytest tests/unit tests/integration tests/cli tests/template tests/artifact $(ARGS)
+	$(BIN)/pytest tests/unit tests/integration tests/cli tests/docs tests/template tests/artifact $(ARGS)
 
-test-full: test ## The same, then the tests that need PgBouncer, a TLS server or Docker
+test-full: test ## Run these tests, then those that need PgBouncer, a TLS server or Docker
 	$(BIN)/pytest tests/system $(ARGS)
 
-check: setup ## Lint, format, types, and which module may import which
+check: setup ## Check lint, format, types, and which module may import which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	bash -n .ci/run
 
-fix: setup ## Mend what the linter and the formatter can mend
+fix: setup ## Correct what the linter and the formatter can correct
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-build: .venv-sam/.ready ## Build for Lambda into .aws-sam/build (ARCH=arm64 or x86_64 for one alone)
+build: .venv-sam/.ready ## Build for Lambda into .aws-sam/build (only one with ARCH=arm64 or x86_64)
 	SAM_CLI_TELEMETRY=0 ARCH=$(ARCH) PYTHON="$(CURDIR)/$(BIN)/python" .venv-sam/bin/sam build
-	@$(if $(ARCH),echo "The layers serve $(ARCH) alone: deploy with Architecture=$(ARCH).")
+	@$(if $(ARCH),echo "The layers are for $(ARCH) only: deploy with Architecture=$(ARCH).")
 
-sam-local: setup ## Run the sample events by `sam local invoke`, where Docker is at hand
+sam-local: setup ## Run the sample events by `sam local invoke`, if Docker is running
 	@if docker info >/dev/null 2>&1; then \
 		$(MAKE) build && $(BIN)/python -m tests.sam_local $(ARGS); \
 	else \
-		echo "Nothing was run: sam local invoke needs a Docker engine on Linux, and none answers."; \
+		echo "Nothing was run: sam local invoke needs a Docker engine on Linux, and none is running."; \
 	fi
+
+docs: setup ## Fill in the generated parts of README.md and docs/
+	$(COG) -r README.md docs/*.md
 
 bench: setup .venv-sam/.ready ## Measure speed, memory and what is written, as ratios (two minutes)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-full: setup .venv-sam/.ready ## The same for fleets of up to 50,000 instances, into benchmarks/RESULTS.md
+bench-full: setup .venv-sam/.ready ## Measure fleets of up to 50,000 instances, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks --full --keep benchmarks/RESULTS.md $(ARGS)
 
-lock: setup ## Pin what pyproject.toml asks for (ARGS=--upgrade takes the newest)
+lock: setup ## Pin what pyproject.toml needs (ARGS=--upgrade takes the newest)
 	$(COMPILE) --output-file requirements/function.txt pyproject.toml
 	$(COMPILE) --output-file requirements/dev.txt pyproject.toml --all-extras --group dev
 	$(COMPILE) --output-file requirements/sam.txt --group sam
@@ -94,6 +98,6 @@ lock: setup ## Pin what pyproject.toml asks for (ARGS=--upgrade takes the newest
 	$(COMPILE_FOR_LAMBDA) -c requirements/function.txt --output-file layers/dependencies/requirements.txt pyproject.toml
 	printf 'alembic\nsqlalchemy\n' | $(COMPILE_FOR_LAMBDA) -c requirements/dev.txt --output-file layers/migration/requirements.txt -
 
-clean: ## Remove all that make has made, the database of `make run` included
+clean: ## Remove everything that make has made, also the database of `make run`
 	rm -rf .venv .venv-* .local .aws-sam .hypothesis .import_linter_cache .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

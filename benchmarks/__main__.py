@@ -1,6 +1,6 @@
-"""All benchmarks, one after the other: ``python -m benchmarks [--full] [--keep FILE]``.
+"""Run all benchmarks, one after the other: ``python -m benchmarks [--full] [--keep FILE]``.
 
-Figures of one table come from one run on one machine: compare within a table only.
+The figures of one table come from one run on one machine. Compare them within a table only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SHORT, FULL = [100, 1_000, 5_000], [100, 1_000, 10_000, 50_000]
 
 
 def machine() -> str:
-    """The machine's size, in a sentence."""
+    """A sentence about the machine."""
     pages, page_size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return (
         f"{os.cpu_count()} {platform.machine()} cores, {pages * page_size / 2**30:.0f} GB of "
@@ -26,7 +26,7 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Measure, print each part as it is done, and keep them all."""
+    """Measure, print each table when it is done, and write all of them to a file if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="fleets of up to 50,000 instances")
     parser.add_argument("--keep", type=Path, help="write the results to this Markdown file")

@@ -1,8 +1,8 @@
-"""Cold start: the built artifact's init under AWS's runtime emulator, against the obvious one.
+"""Cold start of the built function under AWS's runtime emulator, compared with a plain package.
 
-``python -m benchmarks.cold_start`` (after ``make .venv-sam/.ready``). The obvious one is what a
-plain package ships: the same libraries whole and without .pyc files, all imported and both clients
-made as the module loads. /var/task and /opt are read-only, so nothing compiled is kept.
+``python -m benchmarks.cold_start`` (after ``make .venv-sam/.ready``). The plain package has the
+same libraries without .pyc files, imports all of them and makes both clients when its module is
+imported. /var/task and /opt are read-only in Lambda, so compiled modules cannot be kept there.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def lambda_handler(event, context):
 
 
 def plain_package(folder: Path, artifact: Artifact) -> list[Path]:
-    """The obvious handler beside its libraries, as ``pip install --target`` leaves them."""
+    """The plain handler next to its libraries, as ``pip install --target`` leaves them."""
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
@@ -66,7 +66,7 @@ def plain_package(folder: Path, artifact: Artifact) -> list[Path]:
 
 
 def without_bytecode(folder: Path, path: list[Path]) -> list[Path]:
-    """The same folders without their .pyc files."""
+    """Copies of the folders without their .pyc files."""
     copies = []
     for number, source in enumerate(path):
         copy = folder / str(number)
@@ -78,7 +78,7 @@ def without_bytecode(folder: Path, path: list[Path]) -> list[Path]:
 def cold_start(
     artifact: Artifact, path: list[Path], handler: str, folder: Path
 ) -> tuple[float, float]:
-    """Milliseconds of the init phase, and until the first answer: a refusal of the event."""
+    """Milliseconds of the init phase, and until the first answer, which refuses the event."""
     with running(artifact, folder / "log", ENVIRONMENT, handler=handler, path=path) as function:
         begun = time.perf_counter()
         function.invoke({"cold": "start"})
@@ -86,7 +86,7 @@ def cold_start(
 
 
 def results() -> str:
-    """Measure the ways in turn, several times, and say their medians in a table."""
+    """Measure the ways in turn, several times, and return a table of their medians."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         artifact = built(folder)

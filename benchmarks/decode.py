@@ -1,7 +1,7 @@
-"""One GetMetricData call, on the client's side: stock botocore against the reader's hooks.
+"""The client's CPU time for one GetMetricData call: stock botocore and the reader's hooks.
 
-``python -m benchmarks.decode``. 500 queries × 24 hours, answered at once; both ways go through the
-same botocore client, its signing, its connection and its error handling.
+``python -m benchmarks.decode``. 500 queries × 24 hours, answered without delay. Both ways use the
+same botocore client with its signing, its connection and its error handling.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CALLS = 20
 
 
 def cpu_ms(work: Callable[[], object]) -> float:
-    """CPU milliseconds of one call of ``work``, this process's, over many."""
+    """CPU milliseconds of this process per call of ``work``, the mean of many calls."""
     work()
     begun = time.process_time()
     for _ in range(CALLS):
@@ -33,7 +33,7 @@ def cpu_ms(work: Callable[[], object]) -> float:
 
 
 def results() -> str:
-    """Measure, and say it in a table."""
+    """Measure, and return a table."""
     batch = ids(100)
     with stage(service=0.0, wire=0.0) as at:
         stock = boto3.client("cloudwatch", config=Config(retries={"mode": "adaptive"}))

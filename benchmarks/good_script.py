@@ -1,4 +1,4 @@
-"""What a good engineer writes in an afternoon: stock boto3, GetMetricData, executemany upserts."""
+"""The usual way to write such a script: stock boto3, GetMetricData, upserts by executemany."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BATCH = 100
 def run(
     cloudwatch: Any, connection: psycopg.Connection, instance_ids: Sequence[str], window: Window
 ) -> None:
-    """Read and store the instances, a hundred at a time, one batch after the other."""
+    """Read and store the instances, one batch after the other."""
     pages = cloudwatch.get_paginator("get_metric_data")
     for first in range(0, len(instance_ids), BATCH):
         batch = instance_ids[first : first + BATCH]

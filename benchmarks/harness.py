@@ -1,4 +1,4 @@
-"""What the benchmarks share: a PostgreSQL, a CloudWatch, a distance to both, a stopwatch."""
+"""What the benchmarks share: a PostgreSQL, a CloudWatch, a delay to both, and timing."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "benchmark",
     "AWS_SECRET_ACCESS_KEY": "benchmark",
     "CLOUDWATCH_API": "metric-data",
-    # The simulator has no quota: what is measured is this side of it.
+    # The simulator has no quota, because the client is what is measured.
     "CLOUDWATCH_DATAPOINTS_PER_SECOND": "1000000000",
 }
 
 
 @dataclass
 class Simulator:
-    """The running simulator, and what it has cost so far."""
+    """The running simulator, and the CPU time that it has used."""
 
     process: subprocess.Popen[str]
     cloudwatch: int
     postgres: int
 
     def cpu(self) -> float:
-        """CPU seconds that the simulator itself has used."""
+        """The simulator's own CPU seconds so far."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write("\n")
@@ -84,22 +84,22 @@ def postgres() -> Iterator[str]:
 
 @dataclass
 class Stage:
-    """Where a run takes place: the environment to run in, the way to the database without delay."""
+    """The place of a run: its environment, and a URL of the database without the delay."""
 
     env: dict[str, str]
     near_url: str
     simulator: Simulator
 
     def emptied(self) -> None:
-        """Forget all rows."""
+        """Remove all rows."""
         with psycopg.connect(self.near_url, autocommit=True) as connection:
-            connection.execute("TRUNCATE metrics, instances, ingest_runs")
+            connection.execute("TRUNCATE metrics, instances, ingest_runs CASCADE")
             connection.execute("CHECKPOINT")
 
 
 @contextmanager
 def stage(service: float = SERVICE_DELAY, wire: float = WIRE_DELAY) -> Iterator[Stage]:
-    """CloudWatch ``service`` seconds away and Postgres ``wire`` seconds."""
+    """CloudWatch answers after ``service`` seconds, Postgres after ``wire`` seconds."""
     with postgres() as url:
         parts = urlsplit(url)
         where = f"{parts.hostname}:{parts.port}"
@@ -115,7 +115,7 @@ def stage(service: float = SERVICE_DELAY, wire: float = WIRE_DELAY) -> Iterator[
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured way: instances a second, and this process's CPU an instance."""
+    """One measured way: instances per second, and this process's CPU time per instance."""
 
     name: str
     instances: int
@@ -133,7 +133,7 @@ class Figure:
 
 
 def measured(name: str, instances: int, sim: Simulator, work: Callable[[], object]) -> Figure:
-    """Time ``work`` and its CPU."""
+    """Measure the time and the CPU time of ``work``."""
     sim_before, wall, cpu = sim.cpu(), time.perf_counter(), time.process_time()
     work()
     cpu_after, wall_after = time.process_time(), time.perf_counter()
@@ -154,7 +154,7 @@ def runner(env: dict[str, str], count: int) -> Iterator[Callable[[], Any]]:
 
 
 def table(head: str, *lines: str) -> str:
-    """A table for the terminal that is one in Markdown too. Cells are parted by ``|``."""
+    """A Markdown table that is readable in a terminal. ``|`` separates the cells."""
     rows = [[cell.strip() for cell in line.split("|")] for line in (head, *lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]

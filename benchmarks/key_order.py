@@ -1,7 +1,8 @@
-"""Which column the key of ``metrics`` should begin with, on a month of history.
+"""Which column the key of ``metrics`` should begin with, measured on a month of history.
 
-``python -m benchmarks.key_order [--instances 1000] [--history-days 30]``. The same rows lie in two
-tables, partitioned alike: one by hour and instance, as the schema has it, one by instance and hour.
+``python -m benchmarks.key_order [--instances 1000] [--history-days 30]``. Two tables with the same
+partitions hold the same rows. The key of one is hour and instance, as in the schema; the key of the
+other is instance and hour.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ SELECT avg(cpu_utilization), count(*) FROM {} WHERE instance_id = (
 
 
 def milliseconds(connection: psycopg.Connection, query: str) -> float:
-    """The median of several times, the first left out."""
+    """The median of several executions, without the first."""
     times = []
     for _ in range(ROUNDS + 1):
         begun = time.perf_counter()
@@ -54,7 +55,7 @@ def milliseconds(connection: psycopg.Connection, query: str) -> float:
 
 
 def insertion(connection: psycopg.Connection, name: str, hour: str, like: str) -> tuple[float, int]:
-    """Milliseconds and bytes of WAL of one new hour for all instances, after a checkpoint."""
+    """Milliseconds and WAL bytes of one new hour for all instances, after a checkpoint."""
     connection.execute("CHECKPOINT")
     before, begun = value(connection, WAL), time.perf_counter()
     connection.execute(NEW_HOUR.format(name, hour, like))
@@ -62,7 +63,7 @@ def insertion(connection: psycopg.Connection, name: str, hour: str, like: str) -
 
 
 def results(instances: int, history_days: int) -> str:
-    """Measure, and say it in a table."""
+    """Measure, and return a table."""
     start = WINDOW.end - history_days * 24 * HOUR
     with postgres() as url, psycopg.connect(url, autocommit=True) as connection:
         fill(url, instances, history_days)

@@ -1,7 +1,7 @@
-"""Peak memory and CPU over the fleet's size, each size in a process of its own.
+"""Peak memory and CPU for several fleet sizes, each in a process of its own.
 
 ``python -m benchmarks.memory [--instances 1000 10000 50000]``. The peak is the process's resident
-set, interpreter and libraries included; the run is a first load, where most is held at once.
+set, with the interpreter and the libraries. The run is a first load, which needs the most memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_mb() -> float:
-    """The program's own peak resident set. Linux's ``ru_maxrss`` has that of the parent in it."""
+    """The peak resident set of this program. Linux's ``ru_maxrss`` includes the parent's."""
     if STATUS.exists():
         (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
@@ -29,7 +29,7 @@ def peak_mb() -> float:
 
 
 def one(count: int) -> dict[str, float]:
-    """A run in this process: its peak in MB and its CPU in microseconds an instance."""
+    """A run in this process: its peak in MB, and its CPU in microseconds per instance."""
     with runner(dict(os.environ), count) as run:
         begun = time.process_time()
         run()
@@ -38,7 +38,7 @@ def one(count: int) -> dict[str, float]:
 
 
 def results(counts: list[int]) -> str:
-    """Measure, and say it in a table."""
+    """Measure, and return a table."""
     figures = []
     with stage() as at:
         for count in counts:

@@ -1,4 +1,4 @@
-"""The way that this project replaces: a call a metric and instance, two statements a row."""
+"""What this project replaces: one call per metric and instance, two statements per row."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""End to end: this pipeline against the old script's way and a good script's, in one run.
+"""End to end: this pipeline, the old script and a good script, in one run.
 
-``python -m benchmarks.pipeline [--instances 1000 ...]``. CloudWatch answers after 30 ms and
-Postgres is 1 ms away. The two scripts are measured on as many instances as they can finish.
+``python -m benchmarks.pipeline [--instances 1000 ...]``. CloudWatch answers after 30 ms, Postgres
+after 1 ms. The two scripts read fewer instances, because they take longer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OLD_INSTANCES, GOOD_INSTANCES = 15, 500
 
 
 def script(name: str, module: Any, count: int, at: Stage) -> Figure:
-    """One of the two scripts, on a connection of its own and a client in the ordinary way."""
+    """One of the two scripts, with a connection of its own and a stock client."""
     cloudwatch = boto3.client("cloudwatch")
     with psycopg.connect(at.env["DATABASE_URL"]) as connection:
         connection.execute(module.SCHEMA)
@@ -34,7 +34,7 @@ def script(name: str, module: Any, count: int, at: Stage) -> Figure:
 
 
 def pipeline(count: int, at: Stage) -> list[Figure]:
-    """The pipeline of today: a first load, then the same hours again, the median of three times."""
+    """A first load, then the same hours again (the median of three runs)."""
     at.emptied()
     with runner(at.env, count) as run:
         first = measured(f"first load, {count:,} instances", count, at.simulator, run)
@@ -45,7 +45,7 @@ def pipeline(count: int, at: Stage) -> list[Figure]:
 
 
 def results(counts: list[int]) -> str:
-    """Measure, and say it in a table."""
+    """Measure, and return a table."""
     with stage() as at:
         old = script("the old script", old_script, OLD_INSTANCES, at)
         good = script("stock boto3, executemany", good_script, GOOD_INSTANCES, at)

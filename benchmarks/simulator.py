@@ -1,9 +1,9 @@
-"""Two stand-ins for distance: a CloudWatch that answers after a delay, and a slow wire to Postgres.
+"""A CloudWatch that answers after a delay, and a relay to Postgres that delays what it forwards.
 
-CloudWatch's answer depends on the number of queries alone, because the reader names its queries by
-position; so every answer is made once and sent as it is, and the simulator's own CPU stays small.
-Run as a process of its own: ``python -m benchmarks.simulator 0.03 0.001 127.0.0.1:5432``.
-It prints one JSON line with its addresses, and its CPU seconds for every line on standard input.
+The reader names its queries by their position, so an answer depends only on the number of queries.
+Each answer is therefore made once and then sent again, which keeps the simulator's own CPU small.
+It runs as a process of its own: ``python -m benchmarks.simulator 0.03 0.001 127.0.0.1:5432``. It
+prints one JSON line with its ports, and its CPU seconds for every line on standard input.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ID = re.compile(rb'"Id": ?"([^"]+)"')
 
 
 class CloudWatch(asyncio.Protocol):
-    """Keep-alive HTTP, each request answered ``delay`` seconds after its last byte."""
+    """HTTP with keep-alive. Each request is answered ``delay`` seconds after its last byte."""
 
     def __init__(self, delay: float) -> None:
         self._delay = delay
@@ -52,7 +52,7 @@ def _answer(head: bytes, body: bytes) -> bytes:
     first = int(float(start[1])) if start else 0
     if b"GetMetricStatistics" in head:
         return _statistics(first)
-    # Every Id is there, but the names follow from their number where the reader made them.
+    # If the reader made the ids, they follow from their number, so only the last one is parsed.
     last = body.rfind(b'"Id"')
     final = _ID.search(body, last)
     ids = tuple(_ID.findall(body)) if final is None or not final[1].startswith(b"i") else None
@@ -94,7 +94,7 @@ def _data(first: int, ids: tuple[bytes, ...] | None, count: int) -> bytes:
 
 
 def answer_of(body: bytes) -> bytes:
-    """The answer's JSON to a GetMetricData request's."""
+    """The JSON that answers a GetMetricData request with this JSON."""
     return _answer(b"", body).partition(b"\r\n\r\n")[2]
 
 
@@ -107,7 +107,7 @@ def _http(content: object) -> bytes:
 
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-    """Hand on what comes, each piece ``delay`` seconds later, in order."""
+    """Forward everything in order, each piece ``delay`` seconds later."""
     loop = asyncio.get_running_loop()
     while data := await reader.read(1 << 18):
         loop.call_later(delay, writer.write, data)

@@ -1,4 +1,4 @@
-"""The CPU of one batch by stage, so that the next limit is seen: one thread, no delays.
+"""The CPU time of one batch by stage, which shows what to improve next: one thread, no delays.
 
 ``python -m benchmarks.stages``. A hundred instances × 24 hours, already stored and unchanged.
 """
@@ -29,7 +29,7 @@ BATCH, BATCHES = 100, 40
 
 
 def cpu_us(work: Callable[[], object]) -> float:
-    """CPU microseconds an instance, this process's, over many batches."""
+    """CPU microseconds of this process per instance, the mean of many batches."""
     work()
     begun = time.process_time()
     for _ in range(BATCHES):
@@ -38,7 +38,7 @@ def cpu_us(work: Callable[[], object]) -> float:
 
 
 def results() -> str:
-    """Measure, and say it in a table."""
+    """Measure, and return a table."""
     batch = Batch(ids(BATCH), WINDOW)
     with stage(service=0.0, wire=0.0) as at:
         clients = Clients(at.env["AWS_REGION"], 1)

@@ -1,7 +1,7 @@
-"""The store alone: first load, re-run and one new hour, against executemany and a row at a time.
+"""The store alone: first load, re-run and one new hour, compared with two plain ways.
 
-``python -m benchmarks.store [--instances 2000] [--history-days 30]``. WAL is what the server says
-it wrote; dead rows are counted before vacuum gets to them.
+``python -m benchmarks.store [--instances 2000] [--history-days 30]``. WAL is what the server
+reports. Dead rows are counted before vacuum removes them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ Write = Callable[[Rows], object]
 
 @dataclass(frozen=True)
 class Figure:
-    """What one pass over all batches took and left behind; rows are those that were handed in."""
+    """What one pass over all batches took. ``rows`` are those that the store was given."""
 
     name: str
     rows: int
@@ -75,7 +75,7 @@ class Figure:
 
 
 def batches(count: int, window: Window) -> list[Rows]:
-    """The rows of ``count`` instances, as a run would hand them over."""
+    """The rows of ``count`` instances in batches, as a run makes them."""
     return [
         make_rows(_reading(id_, window) for id_ in ids(count)[first : first + BATCH])
         for first in range(0, count, BATCH)
@@ -98,7 +98,7 @@ def measured(
     given: list[Rows],
     new: int = 0,
 ) -> Figure:
-    """Hand over all batches, one after the other; what was new is ``new`` rows."""
+    """Write all batches, one after the other, and measure. ``new`` of their rows are new."""
     with psycopg.connect(url, autocommit=True, application_name=WATCH) as watch:
         watch.execute("CHECKPOINT")
         dead, wal = value(watch, DEAD), value(watch, WAL)
@@ -107,7 +107,7 @@ def measured(
             for rows in given:
                 write(rows)
             seconds = time.perf_counter() - begun
-        while value(watch, OTHER_BACKENDS):  # their counters arrive as they end
+        while value(watch, OTHER_BACKENDS):  # they report their counters when they end
             time.sleep(0.01)
         wal = value(watch, WAL) - wal
         watch.execute("SELECT pg_stat_clear_snapshot()")
@@ -116,7 +116,7 @@ def measured(
 
 
 def value(connection: psycopg.Connection, query: str) -> int:
-    """The one number that a query answers with."""
+    """The one number that a query returns."""
     row = connection.execute(query).fetchone()
     return int(row[0] or 0) if row else 0
 
@@ -142,15 +142,15 @@ def begin(url: str, window: Window) -> None:
 
 
 def plain_rows(rows: Rows) -> list[tuple[object, ...]]:
-    """The same rows as tuples, which the plain ways take."""
+    """The same rows as tuples, for the plain ways."""
     each = [i for i, n in zip(rows.instance_ids, rows.counts, strict=True) for _ in range(n)]
     stamps = [datetime.fromtimestamp(hour, UTC) for hour in rows.hour]
     return list(zip(each, stamps, *rows.values, strict=True))
 
 
 @contextmanager
-def one_statement_a_row(url: str) -> Iterator[Write]:
-    """An upsert a row, committed as a batch."""
+def one_statement_per_row(url: str) -> Iterator[Write]:
+    """One upsert per row, one commit per batch."""
     with psycopg.connect(url, autocommit=True) as connection:
 
         def write(rows: Rows) -> None:
@@ -163,7 +163,7 @@ def one_statement_a_row(url: str) -> Iterator[Write]:
 
 @contextmanager
 def executemany(url: str) -> Iterator[Write]:
-    """The way psycopg has for many rows: the same statement, pipelined."""
+    """The same statement for many rows, pipelined by psycopg."""
     with psycopg.connect(url, autocommit=True) as connection:
 
         def write(rows: Rows) -> None:
@@ -174,9 +174,9 @@ def executemany(url: str) -> Iterator[Write]:
 
 
 def plain_passes(url: str, day: list[Rows]) -> Iterator[Figure]:
-    """First load and re-run the two plain ways; a statement a row on a fifth of the instances."""
+    """First load and re-run in the two plain ways; the slow one with a fifth of the instances."""
     for name, writer, given in (
-        ("a statement a row", one_statement_a_row, day[: max(1, len(day) // 5)]),
+        ("one statement per row", one_statement_per_row, day[: max(1, len(day) // 5)]),
         ("executemany", executemany, day),
     ):
         _do(url, PLAIN)
@@ -188,7 +188,7 @@ def own_passes(url: str, day: list[Rows]) -> Iterator[Figure]:
     """First load and re-run with this store."""
     begin(url, WINDOW)
     yield measured("first load, this store", url, this_store, day)
-    _do(url, "VACUUM")  # else the first to read a row marks it as committed, which is WAL too
+    _do(url, "VACUUM")  # otherwise the first reader of a row marks it as committed, which is WAL
     yield measured("re-run, this store", url, this_store, day)
 
 
@@ -206,20 +206,20 @@ def fill(url: str, instances: int, history_days: int) -> None:
 
 
 def new_hour(url: str, day: list[Rows], instances: int, history_days: int) -> Figure:
-    """The hourly run: all but the newest hour of the window, and a month before it, are there."""
+    """The hourly run: a month is stored already, only the newest hour of the window is new."""
     fill(url, instances, history_days)
     name = f"one new hour after {history_days} days, this store"
     return measured(name, url, this_store, day, new=instances)
 
 
 def results(instances: int, history_days: int) -> str:
-    """Measure, and say it in a table and a sentence."""
+    """Measure, and return a table and a sentence."""
     day = batches(instances, WINDOW)
     with postgres() as url:
         figures = [*plain_passes(url, day), *own_passes(url, day)]
-        size = _bytes_a_row(url)
+        size = _bytes_per_row(url)
         hour = new_hour(url, day, instances, history_days)
-        size_of_history = _bytes_a_row(url)
+        size_of_history = _bytes_per_row(url)
     base = {f.name.split(",")[0]: f for f in figures if f.name.endswith("executemany")}
     lines = table(
         "pass, way|rows/s|× executemany|WAL bytes/row|dead rows/row",
@@ -234,7 +234,7 @@ def results(instances: int, history_days: int) -> str:
         f"{size_of_history:.1f} in {history_days} days of history, index included. The new hour "
         f"writes {hour.wal / hour.new:,.0f} bytes of WAL for each new row, which is "
         f"{hour.wal / hour.rows:,.1f} for each row of the window that was checked: WAL has to hold "
-        "the row of 64 bytes and its key of 16, each in a record with a head of its own."
+        "the row of 64 bytes and its key of 16, each in a record with its own header."
     )
 
 
@@ -248,7 +248,7 @@ def _do(url: str, statements: str) -> None:
         connection.execute(statements)
 
 
-def _bytes_a_row(url: str) -> float:
+def _bytes_per_row(url: str) -> float:
     with psycopg.connect(url) as connection:
         rows = value(connection, "SELECT count(*) FROM metrics")
         return value(connection, SIZE) / rows

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ingest_fn import app
 from ingest_fn.local.aws import LocalAws, local_aws
+from ingest_fn.telemetry import SERVICE
+from tests.command_line import Cli, command_line
 from tests.postgres import Server, running_server
+
+Handler = Callable[[Any, Any], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +36,21 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
         for name, value in emulator.environment().items():
             monkeypatch.setenv(name, value)
         yield emulator
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run a command in an empty folder."""
+    return command_line(tmp_path)
+
+
+@pytest.fixture
+def cold_handler() -> Iterator[Handler]:
+    """The handler as in a new environment: nothing is connected and nothing is cached."""
+    app.ingester.cache_clear()
+    # A logger keeps the stdout that it was made with, and each test has its own.
+    logging.Logger.manager.loggerDict.pop(SERVICE, None)
+    yield app.lambda_handler
+    if app.ingester.cache_info().currsize:
+        app.ingester().close()
+    app.ingester.cache_clear()

@@ -23,6 +23,7 @@ from moto.core.config import default_user_config
 from ingest_fn import app
 from ingest_fn.fan_out import app as fan_out
 from ingest_fn.local.aws import LocalAws
+from tests.lambda_context import Context
 
 HOME = "123456789012"
 REGION = "eu-central-1"
@@ -32,18 +33,6 @@ FUNCTIONS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
     "IngestFunctionArn": app.lambda_handler,
     "SummaryFunctionArn": fan_out.summary_handler,
 }
-
-
-@dataclass
-class Context:
-    """What Lambda hands a handler beside the event."""
-
-    invoked_function_arn: str
-    seconds: float = 60
-    aws_request_id: str = "c3a1f2d4"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int(self.seconds * 1000)
 
 
 @dataclass
@@ -67,7 +56,9 @@ class Lambda:
             self._running += ingesting
             self.at_once = max(self.at_once, self._running)
         try:
-            answer: Any = FUNCTIONS[name](event, Context(arn, self.seconds(event)))
+            answer: Any = FUNCTIONS[name](
+                event, Context(self.seconds(event), invoked_function_arn=arn)
+            )
         except Exception as error:  # noqa: BLE001  whatever it is, Lambda answers with it
             headers["X-Amz-Function-Error"] = "Unhandled"
             answer = {"errorType": type(error).__name__, "errorMessage": str(error)}

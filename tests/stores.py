@@ -1,4 +1,4 @@
-"""One behavioural suite for every store, and a store in memory for tests of faults and speed."""
+"""One behavioural suite for all stores, and a store in memory for the tests of the pipeline."""
 
 from __future__ import annotations
 
@@ -12,17 +12,39 @@ import pytest
 
 from ingest_fn.errors import StoreError
 from ingest_fn.pipeline.arrears import Due, Settlement
-from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.ingest import Ledger, MetricSink
 from ingest_fn.pipeline.model import Change, Cost, InstanceOutcome, Outcome, Reading, Rows, Written
 from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.pipeline.rows import make_rows
-from tests.making import DAY, NOTHING, instance_id, new_result, reading, whole_day
+from tests.making import (
+    COLUMNS,
+    DAY,
+    NOTHING,
+    Row,
+    instance_id,
+    new_result,
+    reading,
+    row,
+    whole_day,
+)
 
-Stored = dict[tuple[str, int], tuple[float | None, ...]]
+Stored = dict[tuple[str, int], Row]
+"""Rows by instance id and hour."""
+
 WHOLE = {"network_in", "network_out"}
 ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
 FIRST = DAY.hours[0]
+WHOLE_ROW = row(
+    cpu_utilization=12.25,
+    cpu_utilization_max=99.5,
+    sample_count=60,
+    network_in=123456789012.0,
+    network_out=3.5,
+)
+REVISED = WHOLE_ROW | {"cpu_utilization": 11.0}
+ZERO = row(
+    cpu_utilization=0.0, cpu_utilization_max=0.0, sample_count=12, network_in=0.0, network_out=0.0
+)
 NOTHING_DUE = Settlement(Due([]))
 
 
@@ -62,23 +84,18 @@ class FakeStore:
         changes: dict[str, Change] = {}
         ids = chain.from_iterable(map(repeat, rows.instance_ids, rows.counts))
         for number, (id_, hour) in enumerate(zip(ids, rows.hour, strict=True)):
-            sent = tuple(
-                _kept(column[number], s.column)
-                for column, s in zip(rows.values, DEFAULT, strict=True)
-            )
-            stood = self.rows.get((id_, hour))
-            new = (
-                sent
-                if stood is None
-                else tuple(
-                    old if value is None else value for value, old in zip(sent, stood, strict=True)
-                )
-            )
-            if new == stood:
+            sent = {
+                name: _kept(column[number], name)
+                for name, column in zip(COLUMNS, rows.values, strict=True)
+            }
+            stored = self.rows.get((id_, hour))
+            known: Row = {name: value for name, value in sent.items() if value is not None}
+            new = sent if stored is None else stored | known
+            if new == stored:
                 continue
             change = changes.get(id_, Change(0, 0))
             changes[id_] = Change(
-                change.inserted + (stood is None), change.updated + (stood is not None)
+                change.inserted + (stored is None), change.updated + (stored is not None)
             )
             if write:
                 self.rows[id_, hour] = new
@@ -88,14 +105,14 @@ class FakeStore:
 
 
 def _kept(value: float, column: str) -> float | None:
-    """NaN is NULL; a percentage is kept as real."""
+    """NaN is NULL. A percentage has the precision of a real."""
     if math.isnan(value):
         return None
     return value if column in WHOLE else float(unpack("f", pack("f", value))[0])
 
 
 class StoreSuite:
-    """What every store does. A subclass gives the fixtures ``store`` and ``stored``."""
+    """What every store does. A subclass has the fixture ``store`` and the method ``stored``."""
 
     @pytest.fixture
     def store(self) -> Store:
@@ -111,8 +128,8 @@ class StoreSuite:
         assert len(self.stored(store)) == 48
 
     def test_the_values_come_back_as_they_went_in(self, store: Store) -> None:
-        store.write(make_rows([reading(ONE, {FIRST: (12.25, 99.5, 60, 123456789012.0, 3.5)})]))
-        assert self.stored(store) == {(ONE, FIRST): (12.25, 99.5, 60, 123456789012.0, 3.5)}
+        store.write(make_rows([reading(ONE, {FIRST: WHOLE_ROW})]))
+        assert self.stored(store) == {(ONE, FIRST): WHOLE_ROW}
 
     def test_the_same_rows_again_change_nothing(self, store: Store) -> None:
         rows = make_rows([whole_day(ONE, cpu=0.1), whole_day(TWO, cpu=33.3333333)])
@@ -123,24 +140,28 @@ class StoreSuite:
 
     def test_a_revised_hour_updates_one_row(self, store: Store) -> None:
         store.write(make_rows([whole_day(ONE)]))
-        revised = reading(ONE, {FIRST: (11.0, 16.0, 12, 1e6, 2e6)})
+        revised = reading(ONE, {FIRST: REVISED})
         assert store.write(make_rows([revised])) == Written(frozenset(), {ONE: Change(0, 1)})
-        assert self.stored(store)[ONE, FIRST] == (11.0, 16.0, 12, 1e6, 2e6)
+        assert self.stored(store)[ONE, FIRST] == REVISED
 
     def test_missing_is_null_and_never_zero(self, store: Store) -> None:
-        store.write(make_rows([reading(ONE, {FIRST: (None, None, None, 5.0, None)})]))
-        assert self.stored(store) == {(ONE, FIRST): (None, None, None, 5.0, None)}
+        store.write(make_rows([reading(ONE, {FIRST: row(network_in=5.0)})]))
+        (stored,) = self.stored(store).values()
+        assert stored["network_in"] == 5.0
+        assert [name for name, value in stored.items() if value is not None] == ["network_in"]
 
     def test_zero_is_zero(self, store: Store) -> None:
-        store.write(make_rows([reading(ONE, {FIRST: (0.0, 0.0, 12, 0.0, 0.0)})]))
-        assert self.stored(store) == {(ONE, FIRST): (0.0, 0.0, 12, 0.0, 0.0)}
+        store.write(make_rows([reading(ONE, {FIRST: ZERO})]))
+        assert self.stored(store) == {(ONE, FIRST): ZERO}
 
     def test_a_value_is_never_overwritten_by_missing(self, store: Store) -> None:
-        store.write(make_rows([reading(ONE, {FIRST: (7.0, 8.0, 12, None, 2.0)})]))
-        later = reading(ONE, {FIRST: (None, 9.0, None, 1.0, None)})
+        before = row(cpu_utilization=7.0, cpu_utilization_max=8.0, sample_count=12, network_out=2.0)
+        store.write(make_rows([reading(ONE, {FIRST: before})]))
+        later = reading(ONE, {FIRST: row(cpu_utilization_max=9.0, network_in=1.0)})
         assert store.write(make_rows([later])).changes == {ONE: Change(0, 1)}
-        assert self.stored(store) == {(ONE, FIRST): (7.0, 9.0, 12, 1.0, 2.0)}
-        nothing_new = reading(ONE, {FIRST: (None, None, 12, None, None)})
+        both = before | {"cpu_utilization_max": 9.0, "network_in": 1.0}
+        assert self.stored(store) == {(ONE, FIRST): both}
+        nothing_new = reading(ONE, {FIRST: row(sample_count=12)})
         assert store.write(make_rows([nothing_new])).changes == {}
 
     def test_an_instance_without_data_still_gets_its_row(self, store: Store) -> None:
@@ -150,7 +171,7 @@ class StoreSuite:
 
     def test_a_preview_says_what_a_write_would_do_and_does_nothing(self, store: Store) -> None:
         store.write(make_rows([whole_day(ONE)]))
-        revised = reading(ONE, {FIRST: (11.0, 16.0, 12, 1e6, 2e6)})
+        revised = reading(ONE, {FIRST: REVISED})
         rows = make_rows([revised, whole_day(TWO), Reading(THREE, NOTHING)])
         before = self.stored(store)
         preview = store.preview(rows)

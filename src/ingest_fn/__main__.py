@@ -1,4 +1,4 @@
-"""``python -m ingest_fn``: the ingestion by hand."""
+"""``python -m ingest_fn``: the command line."""
 
 from __future__ import annotations
 

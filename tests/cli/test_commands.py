@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from ingest_fn.pipeline.model import HOUR
-from tests.cli.conftest import Cli
 from tests.cloudwatch import DENIED, CloudWatch, Refusal, running_cloudwatch
+from tests.command_line import Cli
 from tests.making import instance_id
 from tests.postgres import Server, stored_rows
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.cli.conftest import Cli
+from tests.command_line import Cli
 
 ROOT = Path(__file__).parents[2]
 

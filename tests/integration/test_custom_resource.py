@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ingest_fn.deploy.custom_resource import lambda_handler
+from tests.lambda_context import Context
 
 MIGRATED = {"before": None, "after": "0002", "runtime_user": "ingest_runtime"}
 
@@ -83,14 +84,6 @@ def running(aws: Aws) -> Iterator[Aws]:
         finally:
             server.shutdown()
             thread.join()
-
-
-@dataclass
-class Context:
-    seconds: int = 60
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.seconds * 1000
 
 
 @pytest.fixture

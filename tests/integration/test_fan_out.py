@@ -35,21 +35,21 @@ def sts(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Sts:
 
 @pytest.fixture
 def machine(
-    aws: LocalAws, sts: Sts, database_url: str, monkeypatch: pytest.MonkeyPatch
+    aws: LocalAws,
+    sts: Sts,
+    database_url: str,
+    cold_handler: object,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Machine]:
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("TARGETS_PARAMETER", TARGETS)
     monkeypatch.setenv("MAX_PARTS_AT_ONCE", "2")
-    for service in (SERVICE, SERVICE + fan_out.SUFFIX):
-        logging.Logger.manager.loggerDict.pop(service, None)
-    app.ingester.cache_clear()
+    logging.Logger.manager.loggerDict.pop(SERVICE + fan_out.SUFFIX, None)
     fan_out.fan_out.cache_clear()
     app.ingester()
     yield state_machine(aws, monkeypatch, hasty)
-    app.ingester().close()
     if fan_out.fan_out.cache_info().currsize:
         fan_out.fan_out().close()
-    app.ingester.cache_clear()
     fan_out.fan_out.cache_clear()
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +14,8 @@ from ingest_fn import app
 from ingest_fn.errors import ConfigurationError, EventError, IncompleteRunError
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.pipeline.model import HOUR
-from ingest_fn.telemetry import SERVICE
-from tests.making import END, instance_id
+from tests.lambda_context import Context
+from tests.making import END, instance_id, row
 from tests.postgres import stored_rows
 
 ONE, TWO = instance_id(1), instance_id(2)
@@ -26,31 +23,19 @@ EVENT = {"scheduled_time": "2026-11-23T10:15:00Z"}
 PARAMETER = "/fleet/instance-ids"
 
 
-@dataclass
-class Context:
-    aws_request_id: str = "c3a1f2d4"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
-
-
 @pytest.fixture
 def handler(
     aws: LocalAws,
     database_url: str,
+    cold_handler: Any,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[Any]:
-    """A cold handler over an empty emulator and an empty database."""
+) -> Any:
+    """A cold handler with an empty emulator and an empty database."""
     del aws, capsys
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("INSTANCE_IDS_PARAMETER", PARAMETER)
-    app.ingester.cache_clear()
-    # A logger keeps the stdout that it was made with; each test has one of its own.
-    logging.Logger.manager.loggerDict.pop(SERVICE, None)
-    yield app.lambda_handler
-    app.ingester().close()
-    app.ingester.cache_clear()
+    return cold_handler
 
 
 def put_ids(*ids: str) -> None:
@@ -99,7 +84,14 @@ def test_from_an_event_to_rows(
     assert first["cloudwatch"]["metrics_billed"] == 6
     rows = stored_rows(database_url)
     assert len(rows) == 24
-    assert set(rows.values()) == {(10.0, 20.0, 12, 7200.0, 720.0)}
+    expected = row(
+        cpu_utilization=10.0,
+        cpu_utilization_max=20.0,
+        sample_count=12,
+        network_in=7200.0,
+        network_out=720.0,
+    )
+    assert list(rows.values()) == [expected] * 24
     again = handler(EVENT, Context())
     assert again["rows"] == {"inserted": 0, "updated": 0, "unchanged": 24}
 
@@ -134,7 +126,13 @@ def test_an_hour_revised_later_updates_one_row(handler: Any, database_url: str) 
     result = handler(EVENT, Context())
     assert result["rows"] == {"inserted": 0, "updated": 1, "unchanged": 23}
     newest = stored_rows(database_url)[ONE, int((END - HOUR).timestamp())]
-    assert newest == (30.0, 90.0, 24, 7200.0, 720.0)
+    assert newest == row(
+        cpu_utilization=30.0,
+        cpu_utilization_max=90.0,
+        sample_count=24,
+        network_in=7200.0,
+        network_out=720.0,
+    )
 
 
 def test_a_retry_minutes_later_reads_the_same_hours(handler: Any, database_url: str) -> None:
@@ -231,12 +229,8 @@ def test_an_incomplete_run_keeps_what_it_got_and_names_the_rest(
     put_ids(ONE)
     publish(ONE)
 
-    class Hurried(Context):
-        def get_remaining_time_in_millis(self) -> int:
-            return 10_000
-
     with pytest.raises(IncompleteRunError, match="1 of 1 instances"):
-        handler(EVENT, Hurried())
+        handler(EVENT, Context(seconds=10))
     line, emf = logged(capsys.readouterr().out)
     assert line["level"] == "WARNING"
     assert line["failures"][0]["instance_id"] == ONE

@@ -24,7 +24,7 @@ from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.metadata import Noted, PostgresMetadata
 from ingest_fn.postgres.metrics import PostgresMetrics
 from ingest_fn.postgres.schema.roles import _GRANTS
-from tests.making import END, instance_id, reading
+from tests.making import END, instance_id, reading, row
 from tests.postgres import PostgresStore, settings
 
 REGION = "eu-central-1"
@@ -246,7 +246,7 @@ def test_a_terminated_machine_is_wholly_read_once_its_last_hour_is_stored(
         look(*(machine(id_, state="terminated", state_since=end) for id_, end in ends.items())), END
     )
     assert metadata.wholly_read([ONE, TWO]) == frozenset()
-    values: dict[int, Any] = {hour: (1.0, 1.0, 12, 1.0, 1.0)}
+    values = {hour: row(cpu_utilization=1.0, sample_count=12)}
     PostgresMetrics(connections, REGION).write(
         make_rows([reading(id_, values) for id_ in (ONE, TWO)])
     )

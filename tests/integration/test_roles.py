@@ -22,7 +22,7 @@ from ingest_fn.local.aws import local_aws
 from ingest_fn.pipeline.model import Change, Cost, InstanceOutcome, Outcome
 from ingest_fn.pipeline.rows import make_rows
 from tests.making import DAY, instance_id, new_result, whole_day
-from tests.postgres import PostgresStore, Server, stored_rows
+from tests.postgres import PostgresStore, Server, bare_server, stored_rows
 from tests.stores import NOTHING_DUE
 
 REGION = "eu-central-1"
@@ -69,6 +69,13 @@ class Installation:
     def ask(self, query: str) -> list[Any]:
         with psycopg.connect(self.superuser_url) as connection:
             return connection.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own, because roles belong to the whole server."""
+    with bare_server(tmp_path_factory.mktemp("roles")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 import psycopg
 import pytest
 
-from ingest_fn import app
 from ingest_fn.errors import IncompleteRunError, IngestError
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.pipeline.model import HOUR
-from ingest_fn.telemetry import SERVICE
-from tests.cli.conftest import Cli, cli
 from tests.cloudwatch import DENIED, CloudWatch, Refusal, running_cloudwatch
-from tests.integration.test_handler import Context
+from tests.command_line import Cli
+from tests.lambda_context import Context
 from tests.making import instance_id
-
-__all__ = ["cli"]  # a fixture
 
 ONE = instance_id(1)
 PASSWORD, AWS_SECRET, SESSION_TOKEN = "marker-password", "marker-aws-secret", "marker-session-token"
@@ -185,29 +181,24 @@ def behind(error: BaseException | None) -> Iterator[str]:
 @pytest.fixture
 def failure_of_the_function(
     world: World,
+    cold_handler: Any,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
-) -> Iterator[Callable[[dict[str, str]], str]]:
-    """Run the handler, which fails; all that it lets anybody see, the error's causes included."""
+) -> Callable[[dict[str, str]], str]:
+    """Run the handler, which fails, and return all that it shows, with the error's causes."""
 
     def failure(env: dict[str, str]) -> str:
         for name, value in (world.env | env).items():
             monkeypatch.setenv(name, value)
-        app.ingester.cache_clear()
-        # A logger keeps the stdout that it was made with; each test has one of its own.
-        logging.Logger.manager.loggerDict.pop(SERVICE, None)
         with pytest.raises(IngestError) as failed:
-            app.lambda_handler({"instance_ids": [ONE]}, Context())  # type: ignore[arg-type]
+            cold_handler({"instance_ids": [ONE]}, Context())
         error = failed.value
         result = error.result.as_dict() if isinstance(error, IncompleteRunError) else {}
         shown = [*traceback.format_exception(error), *behind(error), json.dumps(result)]
         return "\n".join([*shown, *capfd.readouterr(), caplog.text])
 
-    yield failure
-    if app.ingester.cache_info().currsize:
-        app.ingester().close()
-    app.ingester.cache_clear()
+    return failure
 
 
 @pytest.mark.parametrize("provoke", [*NOT_LET_IN, *LET_IN])

@@ -13,22 +13,15 @@ import pytest
 
 from ingest_fn.pipeline.model import Cost, InstanceOutcome, Outcome
 from ingest_fn.pipeline.rows import make_rows
-from tests.integration.test_store import *  # noqa: F403  every test of the store runs here again
-from tests.integration.test_store import (
-    store_of,
-    test_a_killed_connection_between_two_runs_goes_unnoticed,
-    test_an_unreachable_database_is_reported_with_its_cause,
-    test_at_most_two_connections,
-)
 from tests.making import instance_id, new_result, whole_day
 from tests.pooler import running_pooler
 from tests.postgres import Server, stored_rows
+from tests.postgres_suite import PostgresSuite, store_of
 from tests.stores import ONE, TWO
 
-# These look at the server's connections and logins, which here are the pooler's.
-del test_a_killed_connection_between_two_runs_goes_unnoticed
-del test_an_unreachable_database_is_reported_with_its_cause
-del test_at_most_two_connections
+
+class TestThroughThePooler(PostgresSuite):
+    """The whole suite again, by way of the pooler."""
 
 
 @pytest.fixture

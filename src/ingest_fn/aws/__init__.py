@@ -1,1 +1,1 @@
-"""AWS clients for this account and for others, and AWS's errors in the words of this package."""
+"""AWS clients for this account and for others, and the translation of AWS's errors."""

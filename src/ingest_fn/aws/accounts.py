@@ -1,4 +1,4 @@
-"""Clients for targets in other accounts: each role is assumed once and kept while warm."""
+"""Clients for targets in other accounts. Each role is assumed once, then kept."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ingest_fn.errors import AccessDeniedError, IngestError
 from ingest_fn.request.target import Target
 
 SESSION_NAME = "hourmeter-ingest"
-"""How the reads appear in the other account's CloudTrail."""
+"""The name under which the reads appear in the other account's CloudTrail."""
 
 
 class Accounts:
-    """The way from the function's own account into those of targets. Safe to use from threads.
+    """Makes clients for the accounts of targets. Safe to use from several threads.
 
-    A role's credentials are fetched at its first use and serve all its Regions. botocore renews
-    them from fifteen minutes before they expire, also in the middle of a run. Threads that need a
-    new role at the same moment may each assume it; either session serves.
+    The credentials of a role are fetched when it is first used, and serve all Regions. botocore
+    renews them from fifteen minutes before they expire, also in the middle of a run. Two threads
+    that need a new role at the same moment may both assume it. That does no harm.
     """
 
     def __init__(self, home: Clients) -> None:
@@ -30,7 +30,7 @@ class Accounts:
         self._sessions: dict[tuple[str, str | None], botocore.session.Session] = {}
 
     def clients(self, target: Target) -> Clients:
-        """Clients in the target's Region, in its role. Raises AccessDeniedError for a refusal."""
+        """Clients for the target's Region, in its role. Raises AccessDeniedError, AwsError."""
         if target.role_arn is None:
             return self._home.elsewhere(target.region)
         key = target.role_arn, target.external_id
@@ -58,7 +58,7 @@ class Accounts:
             }
 
         session = botocore.session.get_session()
-        # Service models are read from disk once for all accounts.
+        # All sessions share one loader, because each would read the service models from disk again.
         loader = self._home.session.get_component("data_loader")
         session.register_component("data_loader", loader)
         session.register_component("credential_provider", _Assumed(fetch))
@@ -66,7 +66,7 @@ class Accounts:
 
 
 class _Assumed:
-    """Stands where botocore looks for credentials: the role's and no others."""
+    """A provider of credentials for botocore that knows only those of the role."""
 
     def __init__(self, fetch: Callable[[], dict[str, str]]) -> None:
         self._credentials = RefreshableCredentials.create_from_metadata(

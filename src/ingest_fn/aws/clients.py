@@ -1,4 +1,4 @@
-"""AWS clients, made in the ordinary way, and AWS's errors in the words of this package."""
+"""AWS clients, and the translation of AWS's errors into those of ``errors.py``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OutOfTimeError(BotoCoreError):
 
 
 _CREATING = Lock()
-"""botocore's sessions may not make two clients at the same time."""
+"""A botocore session is not safe while two threads make clients with it."""
 
 
 _DECODED_ELSEWHERE = {
@@ -40,7 +40,7 @@ LAST_CALL = 3.0
 
 
 class Clients:
-    """One botocore session for all clients: a second one would load every model again.
+    """Makes clients that share one botocore session: a second would load every model again.
 
     ``time_left`` gives the seconds until the run must be over. When they are up no call is begun
     any more, also by a thread that was given up and wakes in the next run.

@@ -1,4 +1,4 @@
-"""The commands of ``python -m ingest_fn``: each makes an event, a call and an exit code."""
+"""The command line, ``python -m ingest_fn``: its commands, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,21 @@ from ingest_fn.errors import (
     StoreUnreachableError,
 )
 
-INCOMPLETE, REFUSED, INTERRUPTED = 1, 2, 130
+OK, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = {
+    OK: "all well",
+    INCOMPLETE: "some data could not be read or stored; what could be is stored",
+    REFUSED: "bad usage, configuration or event; nothing was written",
+    INTERRUPTED: "interrupted; what was stored stays",
+}
 
 UsageError: Any = typer.BadParameter.__base__
 """What typer raises for wrong arguments; it has no public name there."""
 
 app = typer.Typer(
     help="Hourmeter: hourly EC2 utilisation from CloudWatch in Postgres.",
-    epilog="Without DATABASE_URL or DATABASE_HOST, an embedded PostgreSQL under .local/ is used.",
+    epilog="Without DATABASE_URL or DATABASE_HOST, an embedded PostgreSQL under .local/ is used. "
+    f"Exit codes: {'. '.join(f'{code}: {says}' for code, says in EXIT_CODES.items())}.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,8 +67,8 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; 0 all well, 1 incomplete, 2 refused with nothing written."""
-    # What keeps the pool from connecting is said once, in the error that ends the command.
+    """Run the command line and exit with one of ``EXIT_CODES``."""
+    # The pool logs why it cannot connect. The error that ends the command says it already.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     with exit_on_error():
         app(standalone_mode=False)
@@ -69,7 +76,7 @@ def main() -> None:
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """One clear sentence on stderr and the exit code, never a traceback.
+    """Turn an error into a sentence and its hint on stderr and an exit code. No traceback.
 
     With ``--json``, stdout gets the error as an object too: ``{"error": …, "hint": …}``.
     """

@@ -1,4 +1,4 @@
-"""Which database a command uses: the configured one, or the embedded one of this folder."""
+"""The database of a command: the configured one, or the embedded one of this folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingest_fn.settings import DATABASE_VARIABLES, database
 def with_database(
     env: Mapping[str, str], notify: Callable[[str], None]
 ) -> Iterator[dict[str, str]]:
-    """``env`` with a database in it; where it names none, the embedded one, its schema current."""
+    """``env``, with the URL of the embedded database if it names none; its schema is up to date."""
     if any(env.get(name) for name in DATABASE_VARIABLES):
         yield dict(env)
         return

@@ -1,4 +1,4 @@
-"""``python -m ingest_fn.cli.stack``: the whole path on this machine, or ``psql`` on its data."""
+"""``python -m ingest_fn.cli.stack``: what ``make run`` and ``make psql`` start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest_fn.local.postgres import local_postgres
 
 
 def main() -> None:
-    """Run the demo, or psql on the demo's database."""
+    """Run the demo, or psql on its database."""
     if sys.argv[1:2] != ["psql"]:
         demo()
     elif url := os.environ.get("DATABASE_URL"):

@@ -1,5 +1,5 @@
-"""Many accounts and Regions: what a Step Functions state machine calls before and after its map.
+"""Many accounts and Regions: the first and the last step of a Step Functions state machine.
 
-``plan`` says which parts there are, the map runs ``ingest_fn.app.lambda_handler`` on each, and
-``summary`` adds up what the ledger says of them.
+The first step plans the parts. The map runs ``ingest_fn.app.lambda_handler`` on each part. The last
+step adds up the parts' rows in the ledger. See docs/fan-out.md.
 """

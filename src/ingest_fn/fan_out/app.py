@@ -1,4 +1,4 @@
-"""The Lambda functions of the first and the last state: one plans, the other adds up."""
+"""The Lambda functions of the first and the last step: one plans, the other adds up."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SUFFIX = "-fan-out"
 
 @cache
 def fan_out() -> FanOut:
-    """Made at the first event, kept while the environment stays warm."""
+    """Made at the first event and kept while the function lives."""
     return FanOut(os.environ)
 
 
 def plan_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """The plan for ``{"event": …, "execution": its ARN, "started_at": a time}``.
 
-    Raises where the event, a target or the database is not as it should be: nothing has run then.
+    Raises an IngestError if the event, a target or the database is wrong. Nothing has run then.
     """
     with recorded(context.aws_request_id, SUFFIX):
         # arn:aws:lambda:region:account:function:name
@@ -37,7 +37,7 @@ def plan_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any
 
 
 def summary_handler(plan: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """The result for the whole ``plan``. Raises where a part of it is not wholly stored."""
+    """The result of the whole ``plan``. Raises IncompleteRunError if a part is incomplete."""
     with recorded(context.aws_request_id, SUFFIX) as record:
         result = fan_out().summarise(plan)
         record(result)

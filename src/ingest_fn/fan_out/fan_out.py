@@ -23,7 +23,7 @@ from ingest_fn.request.target import Target
 from ingest_fn.wiring import Parts
 
 MAX_PLAN_BYTES = 250_000
-"""A state of Step Functions holds 256 KiB, what its Lambda integration adds included."""
+"""A state of Step Functions holds 256 KiB, including what its Lambda integration adds."""
 
 _TARGETS_AT_ONCE = 8
 _UNRESOLVED_SHOWN = 20
@@ -40,14 +40,14 @@ class FanOut:
         self._limits = settings.fan_out(env)
 
     def plan(self, event: object, *, execution: str, started_at: str, home: str) -> dict[str, Any]:
-        """The parts that the map is to run, and a line in the ledger for the whole.
+        """Plan the parts that the map will run, and open the row of the whole in the ledger.
 
-        ``execution`` and ``started_at`` stay the same when a step is tried again, and so does the
-        plan. ``home`` is the function's own account.
+        ``execution`` and ``started_at`` stay the same when the step is retried, so the plan does
+        too. ``home`` is the function's own account.
 
-        Raises EventError, ConfigurationError, AccessDeniedError, StoreUnreachableError: nothing
-        has run then. A target whose instances cannot be listed is no error but one part: its run
-        meets the same refusal, and reports it.
+        Raises EventError, ConfigurationError, AccessDeniedError, StoreUnreachableError; nothing
+        has run then. A target whose instances cannot be listed raises nothing: it becomes one
+        part, whose run is refused in the same way and reports it.
         """
         now = datetime.fromisoformat(started_at)
         lookback_hours = self._settings.reach.lookback
@@ -85,9 +85,9 @@ class FanOut:
         return plan
 
     def summarise(self, plan: Mapping[str, Any]) -> FanOutResult:
-        """Close the line of the whole from those of its parts, as ``plan`` expects them.
+        """Add up the rows of the parts of ``plan`` in the ledger, and close the row of the whole.
 
-        Raises IncompleteRunError, after that, where a part is not whole or was never seen.
+        Then raises IncompleteRunError if a part is incomplete or has no row.
         """
         result = self._new_result(plan, 0)
         seen = self._ledger.parts(plan["run_id"])

@@ -1,4 +1,4 @@
-"""Targets are cut into parts, each small enough for one run of the function."""
+"""Cut targets into parts that are small enough for one run of the function."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ingest_fn.pipeline.plan import DATAPOINTS_A_SECOND, QUOTA_SHARE
 from ingest_fn.request.target import Slice, Target
 
 SECONDS_A_PART = 600
-"""What a part may take by CloudWatch's quota alone, of the 900 seconds that a function has."""
+"""The seconds that a part may wait for CloudWatch's quota, of the 900 that a function has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One part: a target, how many instances it has (None: nobody could say), its quota."""
+    """One part: a target, its number of instances (None: not known), and its share of the quota."""
 
     target: Target
     expected: int | None
     quota_share: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """The shape that the state machine hands on."""
+        """The JSON that the state machine passes to the map."""
         return {
             "target": self.target.as_dict(),
             "expected": self.expected,
@@ -34,9 +34,9 @@ class Planned:
 
 
 def largest_part(window: Window, *, most: int, at_once: int) -> int:
-    """How many instances a part may have: ``most``, or fewer where the window is long.
+    """How many instances a part may have: ``most``, or fewer if the window is long.
 
-    The parts of one account and Region share its quota, ``at_once`` of them at a time.
+    ``at_once`` parts of one account and Region may run at the same time and share its quota.
     """
     points = len(DEFAULT) * window.hour_count
     by_quota = SECONDS_A_PART * DATAPOINTS_A_SECOND * QUOTA_SHARE / at_once / points
@@ -44,9 +44,9 @@ def largest_part(window: Window, *, most: int, at_once: int) -> int:
 
 
 def cut(target: Target, instance_ids: Sequence[str], most: int) -> list[Planned]:
-    """Parts of at most ``most`` of the sorted ``instance_ids``, none where there are no ids.
+    """Parts of at most ``most`` of the sorted ``instance_ids``; none if there are no ids.
 
-    Together they cover the target's slice without gap or overlap, whichever ids it has later.
+    Together they cover the target's slice without gap or overlap, also for ids that come later.
     """
     count = -(-len(instance_ids) // most)
     edges = [len(instance_ids) * k // count for k in range(count + 1)] if count else [0]
@@ -62,7 +62,7 @@ def cut(target: Target, instance_ids: Sequence[str], most: int) -> list[Planned]
 
 
 def with_quota(parts: Iterable[Planned], *, at_once: int) -> list[Planned]:
-    """The parts, each with its share of the quota of its account and Region."""
+    """The same parts, each with its share of the quota of its account and Region."""
     parts = list(parts)
     neighbours = Counter((part.target.account_id, part.target.region) for part in parts)
     return [

@@ -1,4 +1,4 @@
-"""The result of a whole fan-out, added up from what the ledger says of its parts."""
+"""The result of a whole fan-out, added up from the rows of its parts in the ledger."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from ingest_fn.pipeline.model import Cost, Outcome
 from ingest_fn.pipeline.result import MAX_FAILURES_LISTED, Counts, RunResult
 
-NEVER_SEEN = "It never began: no run of it is in ingest_runs."
-KILLED = "It began and did not end: its time or memory was up."
+NEVER_SEEN = "It did not start: ingest_runs has no row for it."
+KILLED = "It started but did not end: it ran out of time or memory."
 _NAMED = 3
-"""How many parts the error names; all are in the ledger."""
+"""How many parts the error names. All are in the ledger."""
 
 _WRITTEN = ("created", "inserted", "updated", "unchanged")
 
 
 @dataclass(slots=True)
 class FanOutResult(RunResult):
-    """A result whose failures are parts: accounts and Regions, where a run's are instances."""
+    """The result of a fan-out. Its failures are parts; those of a run are instances."""
 
     parts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("planned", "ok", "partial", "failed"), 0)
@@ -29,7 +29,7 @@ class FanOutResult(RunResult):
     def count(
         self, number: int, planned: Mapping[str, Any], seen: Mapping[str, Any] | None
     ) -> None:
-        """Add part ``number``: as it was ``planned``, and as the ledger has it if it ever began."""
+        """Add part ``number``, which was ``planned``. ``seen`` is its row in the ledger, if any."""
         reason, counts = _judged(planned["expected"] or 0, seen)
         status = "failed"
         if seen is not None:
@@ -53,13 +53,13 @@ class FanOutResult(RunResult):
 
     @property
     def status(self) -> str:
-        """``ok``, ``partial`` where a part is not, ``failed`` where none has anything."""
+        """``ok``, ``partial`` if some part is incomplete, ``failed`` if every part has failed."""
         if not self.not_whole:
             return "ok"
         return "failed" if self.parts["failed"] == self.parts["planned"] else "partial"
 
     def summary(self) -> str:
-        """One sentence on a fan-out that is not whole, with the first parts and their reasons."""
+        """One sentence about an incomplete fan-out, with the first parts and their reasons."""
         named = " ".join(
             f"{part['account_id']} {part['region']}: {part['reason']}"
             for part in self.not_whole[:_NAMED]
@@ -70,7 +70,7 @@ class FanOutResult(RunResult):
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The result of a run, with the parts, and parts under ``failures``."""
+        """The result as JSON: that of a run, with ``parts``, and with parts under ``failures``."""
         listed = self.not_whole[:MAX_FAILURES_LISTED]
         return RunResult.as_dict(self) | {
             "parts": dict(self.parts),
@@ -80,7 +80,7 @@ class FanOutResult(RunResult):
 
 
 def _judged(expected: int, seen: Mapping[str, Any] | None) -> tuple[str | None, Counts]:
-    """Why a part is not whole (None: it is) and its instances by outcome."""
+    """Why a part is incomplete (None: it is complete), and its instances by outcome."""
     if seen is None:
         return NEVER_SEEN, Counts(failed=expected)
     if seen["status"] == "running":

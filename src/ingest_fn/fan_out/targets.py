@@ -1,4 +1,4 @@
-"""The targets of a fan-out, from SSM: all of them are checked before anything runs."""
+"""The targets of a fan-out, from SSM. All are checked before anything runs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _EXAMPLE = """--type String --value '[{"account_id": "…", "region": "…", "se
 def read_targets(client: Any, name: str, *, home: str) -> tuple[Target, ...]:
     """The targets in the parameter ``name``, or in all below it if it ends in ``/``, each once.
 
-    A parameter holds one target or a JSON array of them. ``home`` is the account that is read
-    where a target has no role. Raises ConfigurationError naming the parameter and the target,
-    AccessDeniedError, and IngestError where Parameter Store does not answer.
+    A parameter holds one target or a JSON array of targets. ``home`` is the account that is read
+    if a target has no role. Raises ConfigurationError naming the parameter and the target,
+    AccessDeniedError, and AwsError if Parameter Store does not answer.
     """
     targets: dict[Target, None] = {}
     for where, text in read_parameters(client, name, example=_EXAMPLE):
@@ -40,7 +40,8 @@ def _values(where: str, text: str) -> Iterator[tuple[str, object]]:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"{where} is not JSON ({type(error).__name__}).", f"Write {WHAT}, or an array of such."
+            f"{where} is not JSON ({type(error).__name__}).",
+            f"Write {WHAT}, or an array of such objects.",
         ) from error
     if not isinstance(given, list):
         yield where, given

@@ -1,1 +1,1 @@
-"""What stands in for the cloud on a laptop: a real PostgreSQL and an AWS emulator."""
+"""What replaces the cloud on a laptop: a real PostgreSQL and an AWS emulator."""

@@ -1,4 +1,4 @@
-"""An AWS emulator (moto) inside this process: what boto3 writes to it is gone with the block."""
+"""An AWS emulator (moto) inside this process. It forgets everything when its block ends."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from werkzeug.test import Client
 
 _ADDRESS = "127.0.0.1"
 _STOP_WITHIN = 0.05
-"""Seconds; moto's own ThreadedMotoServer takes half a second to stop."""
+"""Seconds. This is why moto's own ThreadedMotoServer is not used: it takes half a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalAws:
-    """A running emulator of every service, in every Region, for any account."""
+    """A running emulator of all services, in every Region, for any account."""
 
     url: str
     region: str
 
     def environment(self) -> dict[str, str]:
-        """The variables that turn boto3 to the emulator; set them over the caller's own."""
+        """The variables that point boto3 to the emulator. They must replace the caller's own."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
@@ -46,9 +46,9 @@ class LocalAws:
 
 @contextmanager
 def local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
-    """An empty emulator on a free port of 127.0.0.1 for the length of the block.
+    """An empty emulator on a free port of 127.0.0.1, until the block ends.
 
-    moto keeps its state per process, so a second one at the same time would share it.
+    moto keeps its state per process, so a second emulator at the same time would share it.
     """
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server(_ADDRESS, 0, application, threaded=True, request_handler=_QuietHandler)
@@ -66,4 +66,4 @@ def local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
 
 class _QuietHandler(MotoRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing of requests; errors are still logged."""
+        """Do not log requests. Errors are still logged."""

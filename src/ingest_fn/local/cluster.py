@@ -1,4 +1,4 @@
-"""One folder of PostgreSQL data: making it, starting its server and stopping it."""
+"""One folder of PostgreSQL data: make it, start its server, stop it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOG_LINES = 10
 
 
 class Cluster:
-    """The data in ``directory``, for whoever holds its lock."""
+    """The data in ``directory``. The caller must hold its lock."""
 
     def __init__(self, directory: Path, programs: Programs, *, durable: bool) -> None:
         self.password_file = directory / "password"
@@ -46,7 +46,7 @@ class Cluster:
             ) from error
 
     def ensure_data(self) -> None:
-        """Make the data unless they are there. Raises ConfigurationError for another version's."""
+        """Make the data if missing. Raises ConfigurationError if another version made them."""
         if not self._data.exists():
             self._create_data()
         file = self._data / "PG_VERSION"
@@ -59,7 +59,7 @@ class Cluster:
             )
 
     def _create_data(self) -> None:
-        """Under another name until all is there: an interrupted start leaves nothing half made."""
+        """Make the data under another name, then rename them: half of them is never used."""
         unfinished = self._directory / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._write_password(secrets.token_hex(16))
@@ -77,7 +77,7 @@ class Cluster:
         unfinished.rename(self._data)
 
     def _write_password(self, password: str) -> None:
-        """Two lines: initdb reads the first alone, libpq's ``passfile`` skips it."""
+        """Write two lines: initdb reads only the first, and libpq's ``passfile`` skips it."""
         self.password_file.unlink(missing_ok=True)
         self.password_file.touch(mode=0o600, exist_ok=False)
         self.password_file.write_text(f"{password}\n{ADDRESS}:*:*:{USER}:{password}\n")
@@ -85,7 +85,7 @@ class Cluster:
             os.chown(self.password_file, *user)
 
     def start(self) -> int:
-        """Start the server, or take over the one that a killed process left. Returns its port."""
+        """Start the server, or use the one that a killed process left running. Returns its port."""
         return self._port_in_use() or self._start()
 
     def _port_in_use(self) -> int | None:
@@ -99,7 +99,7 @@ class Cluster:
         return int(port)
 
     def _start(self) -> int:
-        said = ""
+        log = ""
         for _ in range(_PORTS_TO_TRY):
             port = _free_port()
             settings = (*_SETTINGS, f"port={port}", *(() if self._durable else _NOT_DURABLE))
@@ -108,16 +108,16 @@ class Cluster:
             run = self._control("start", "--log", self._log, "--options", options)
             if run.returncode == 0:
                 return port
-            said = self._log.read_text() if self._log.exists() else run.stdout
-            if "Address already in use" not in said:
+            log = self._log.read_text() if self._log.exists() else run.stdout
+            if "Address already in use" not in log:
                 break
         raise ConfigurationError(
-            f"The local PostgreSQL did not start:\n{_tail(said)}",
+            f"The local PostgreSQL did not start:\n{_tail(log)}",
             f"The whole log is {self._log}. {self.start_afresh}",
         )
 
     def stop(self) -> None:
-        """End the server and its sessions; where none runs, nothing happens."""
+        """Stop the server and its sessions. Does nothing if no server runs."""
         if self._control("stop", "--mode", "fast").returncode != 0:
             self._control("stop", "--mode", "immediate")
 
@@ -126,7 +126,7 @@ class Cluster:
 
 
 def _serves(pid: str, data: Path) -> bool:
-    """Whether the process is the server of ``data``; since a crash its pid may be another's."""
+    """Whether the process is the server of ``data``. After a crash, another may have its pid."""
     try:
         return Path("/proc", pid, "cwd").samefile(data)
     except PermissionError:

@@ -1,4 +1,4 @@
-"""The main job on one machine: real handler, real Postgres, an emulated CloudWatch and SSM."""
+"""``make run``: the real handler and a real Postgres, with CloudWatch and SSM emulated."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ FROM metrics AS m
 JOIN instances AS i ON i.id = m.instance_id
 WHERE m.timestamp >= %s AND m.timestamp < %s
 GROUP BY i.id
-ORDER BY i.id
+ORDER BY i.instance_id
 """
 
 
 @dataclass(frozen=True)
 class Context:
-    """The part of Lambda's context that the handler uses."""
+    """The parts of Lambda's context that the handler uses."""
 
     aws_request_id: str = "local"
 
     def get_remaining_time_in_millis(self) -> int:
-        """As at the start of a 15-minute function."""
+        """Fifteen minutes, the most that Lambda gives."""
         return 900_000
 
 
 def demo() -> None:
-    """Start the two servers, publish a fleet, run the handler on the sample event, show it all."""
+    """Start both servers, publish a fleet, run the handler on the sample event, and show it all."""
     console = Console(highlight=False)
     event = json.loads(EVENT.read_text())
     window = parse_event(event, now=datetime.now(UTC), lookback_hours=24).window
@@ -68,8 +68,8 @@ def demo() -> None:
         os.environ.update(aws.environment())
         os.environ.update(DATABASE_URL=url, INSTANCE_IDS_PARAMETER=PARAMETER)
         before, after = upgrade(login_for(database({"DATABASE_URL": url}), None))
-        said = "made" if before is None else "up to date"
-        console.print(f"[bold]Schema[/]      {said}, revision {after}")
+        state = "made" if before is None else "up to date"
+        console.print(f"[bold]Schema[/]      {state}, revision {after}")
 
         fleet = list(make_fleet(MACHINES, SEED, window.end))
         publish(boto3.client("cloudwatch"), fleet, window)
@@ -102,7 +102,7 @@ def _database(console: Console) -> Iterator[str]:
 
 
 def _invoke(event: object) -> dict[str, Any]:
-    """The handler's result. What it logs, JSON made for CloudWatch Logs, is put aside."""
+    """The handler's result. Its log lines are dropped, because they are meant for CloudWatch."""
     from ingest_fn.app import ingester, lambda_handler
 
     try:

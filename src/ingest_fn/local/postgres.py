@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for laptops and tests: nothing to install, nothing left running."""
+"""A real PostgreSQL server for laptops and tests. Nothing is installed or left running."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ DATABASE = "ingest"
 
 @dataclass(frozen=True, slots=True)
 class LocalPostgres:
-    """A running server. ``url`` is libpq's, password included; ``bindir`` holds the programs."""
+    """A running server. ``url`` is for libpq and has the password; ``bindir`` has the programs."""
 
     url: str = field(repr=False)
     bindir: Path
     url_without_password: str
 
     def psql(self, *arguments: str) -> list[str]:
-        """The command line of ``psql`` on the database; it names only the password's file."""
+        """A command line for ``psql`` that has the password's file and not the password."""
         return [str(self.bindir / "psql"), self.url_without_password, *arguments]
 
 
@@ -41,11 +41,11 @@ def local_postgres(
     durable: bool = True,
     notify: Callable[[str], None] | None = None,
 ) -> Iterator[LocalPostgres]:
-    """A server with a database ``ingest`` for the length of the block; data stay in ``directory``.
+    """A server with a database ``ingest``, until the block ends. Its data stay in ``directory``.
 
-    It listens on a free port of 127.0.0.1. Whoever comes second waits for the first to end, and
-    ``notify`` is told so. SIGTERM and SIGHUP end the block as Ctrl-C does. Without ``durable`` a
-    crash may cost the data, and tests are faster. Raises ConfigurationError.
+    It listens on a free port of 127.0.0.1. A second process waits until the first has ended, and
+    tells ``notify`` so. SIGTERM and SIGHUP end the block as Ctrl-C does. Without ``durable``, tests
+    are faster, but a crash may destroy the data. Raises ConfigurationError.
     """
     directory = directory.absolute()
     with _signals_as_interrupts(), _locked(directory, notify):
@@ -100,7 +100,7 @@ def _locked(directory: Path, notify: Callable[[str], None] | None) -> Iterator[N
 
 @contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal raise KeyboardInterrupt where nobody else handles them."""
+    """Raise KeyboardInterrupt for SIGTERM and SIGHUP, unless the program handles them itself."""
     ours: list[signal.Signals] = []
     if threading.current_thread() is threading.main_thread():
         fatal = (signal.SIGTERM, signal.SIGHUP)

@@ -1,8 +1,8 @@
-"""PostgreSQL's server programs: where they are, and how to run them although one is root.
+"""PostgreSQL's server programs: where they are, and how root can run them.
 
-PostgreSQL refuses to run as root. In a user namespace of its own root looks like nobody yet still
-owns its files, which changes nothing on the machine; where namespaces are blocked, the programs
-run as whoever owns the folder, or as nobody.
+PostgreSQL refuses to run as root. So root runs it in a user namespace, where root has the name of
+another user but still owns its files. That changes nothing on the machine. Where user namespaces
+are blocked, the programs run as the owner of the folder, or as the user nobody.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 _NEEDED = ("initdb", "pg_ctl", "postgres", "psql")
 _CHECK = 'test -w "$1" && exec "$0" --version'
 
-# The caller's PGDATA or a locale that this machine lacks must not reach the server.
+# The caller's variables are not passed on, because PGDATA or a locale could confuse the server.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom to run the programs as: ``prefix`` goes before the command, ``user`` is uid and gid."""
+    """Who runs the programs: ``prefix`` goes before the command, ``user`` is uid and gid."""
 
     prefix: tuple[str, ...] = ()
     user: tuple[int, int] | None = None
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run to the end, out of Ctrl-C's reach; stdout holds what was said on stderr too."""
+        """Run to the end; Ctrl-C does not reach it. ``stdout`` holds stderr too."""
         uid, gid = self.user or (None, None)
         with subprocess.Popen(
             [*self.prefix, *map(str, command)],
@@ -54,28 +54,28 @@ class Identity:
             try:
                 output, _ = process.communicate()
             finally:
-                # After Ctrl-C as well: half a pg_ctl leaves a server that nobody knows of.
+                # Also after Ctrl-C: an interrupted pg_ctl would leave an unknown server running.
                 process.wait()
         return subprocess.CompletedProcess(command, process.returncode, output)
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The programs of one PostgreSQL, and who can run them on the folder they were found for."""
+    """The programs of one PostgreSQL, and the user that can run them on the folder."""
 
     bindir: Path
     major: int
     identity: Identity
 
     def run(self, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a program of PostgreSQL's to its end. A failure is in the return code."""
+        """Run a program of PostgreSQL to its end. The return code says whether it failed."""
         return self.identity.run(self.bindir / program, *arguments)
 
 
 def find_programs(directory: Path) -> Programs:
-    """A PostgreSQL that runs here and can write to ``directory``: the embedded, or the system's.
+    """A PostgreSQL that can write to ``directory``: the embedded one, or the system's.
 
-    As root this may give ``directory`` to another user. Raises ConfigurationError.
+    When root calls this, it may give ``directory`` to another user. Raises ConfigurationError.
     """
     bindirs = [path for path in _bindirs() if all((path / name).is_file() for name in _NEEDED)]
     if not bindirs:
@@ -104,7 +104,7 @@ def _bindirs() -> Iterator[Path]:
 
 
 def _identities(directory: Path) -> Iterator[Identity]:
-    """Who might run the programs; initdb wants a user whom the machine knows by name."""
+    """The users that may run the programs. initdb needs a user that has a name."""
     if os.geteuid() != 0:
         yield Identity() if _has_a_name(os.geteuid()) else Identity(prefix=_NAMESPACE)
         return
@@ -126,7 +126,7 @@ def _has_a_name(uid: int) -> bool:
 
 
 def _major(identity: Identity, bindir: Path, directory: Path) -> int | None:
-    """The major version, if the server starts at all and ``directory`` is open to it."""
+    """The major version; None if the server does not start or cannot write to ``directory``."""
     try:
         version = identity.run("sh", "-c", _CHECK, bindir / "postgres", directory)
     except OSError:

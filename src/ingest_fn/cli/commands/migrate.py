@@ -1,4 +1,4 @@
-"""``migrate``: the database schema, brought up to date."""
+"""``migrate``: bring the database schema up to date."""
 
 from __future__ import annotations
 

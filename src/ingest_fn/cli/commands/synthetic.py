@@ -1,4 +1,4 @@
-"""``synthetic``: a made-up fleet and its metrics, for demos and development."""
+"""``synthetic``: make a fleet and its metrics, for demos and development."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from ingest_fn.request.event import parse_event
 from ingest_fn.settings import database, region_of
 
 REGION = "local-synthetic-1"
-"""No Region of AWS's, so that made-up instances are never taken for real ones."""
+"""Not a Region of AWS, so that synthetic instances are never mistaken for real ones."""
 
 MAX_DAYS = 455
 
@@ -110,7 +110,7 @@ def _label(machine: Machine) -> dict[str, object]:
 
 
 class _SyntheticCloudWatch:
-    """Answers like CloudWatch, for machines that do not exist."""
+    """A reader like those of CloudWatch, for machines that do not exist."""
 
     def __init__(self, fleet: Sequence[Machine]) -> None:
         self._machines = {machine.instance_id: machine for machine in fleet}

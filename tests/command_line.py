@@ -1,3 +1,5 @@
+"""The command line, run as a person runs it."""
+
 from __future__ import annotations
 
 import os
@@ -6,30 +8,27 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 CLEAN = {
     key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "DATABASE_"))
 }
 
 
-@pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    """Run ``python -m ingest_fn`` in an empty folder, with no AWS account in sight."""
+def command_line(folder: Path) -> Cli:
+    """A function that runs ``python -m ingest_fn`` in ``folder``, without any AWS account."""
+    nowhere = {
+        "HOME": str(folder),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(folder / "no-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-credentials"),
+    }
 
     def run(
         *arguments: str, module: str = "ingest_fn", **env: str
     ) -> subprocess.CompletedProcess[str]:
-        nowhere = {
-            "HOME": str(tmp_path),
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
-        }
         return subprocess.run(
             [sys.executable, "-W", "error", "-m", module, *arguments],
-            cwd=tmp_path,
+            cwd=folder,
             env=CLEAN | nowhere | env,
             capture_output=True,
             text=True,
