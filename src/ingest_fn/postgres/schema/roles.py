@@ -62,8 +62,8 @@ def ensure_roles(
             execute(SQL("REVOKE rds_iam FROM {}").format(Identifier(runtime)))
             if _logs_in_by_iam(connection, runtime):
                 raise ConfigurationError(
-                    f"{runtime} is a member of rds_iam by another role's grant, and RDS would refuse "
-                    "its password.",
+                    f"{runtime} is a member of rds_iam by another role's grant, and RDS would "
+                    "refuse its password.",
                     f"Revoke it as the role that granted it: REVOKE rds_iam FROM {runtime}",
                 )
 
