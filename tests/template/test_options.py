@@ -81,6 +81,13 @@ def test_every_combination_is_accepted() -> None:
             without(AlarmEmail="a@example.com", AlarmTopicArn=TOPIC),
             "AlarmTopicArn or AlarmEmail",
         ),
+        (without(Schedule="daily", FreshnessHours="6"), "leave Schedule at hourly"),
+        (without(Schedule="daily", MonthlyBudgetUsd="10"), "leave Schedule at hourly"),
+        (without(MonthlyBudgetUsd="10", FreshnessHours="6"), "leave FreshnessHours out"),
+        (
+            without("Instances", TargetsParameterPath="/targets/", MonthlyBudgetUsd="10"),
+            "does not work for targets",
+        ),
         (without(Schedule="weekly"), "'Schedule'"),
         (without(LookbackHours="6"), "'LookbackHours'"),
         (without(Instances="i-1 i-2"), "'Instances'"),
@@ -148,10 +155,12 @@ OTHER = {
     "DatabaseResourceId": "db-OTHER",
     "DatabaseSecurityGroupId": "sg-0fedcba9876543210",
     "DnsCidr": "10.9.9.0/28",
+    "EnvironmentTag": "Stage",
     "InstanceClass": "db.t4g.small",
     "Instances": "i-0fedcba9876543210",
     "InstancesParameterName": "/other",
     "InstancesParameterPath": "/other/",
+    "MonthlyBudgetUsd": "12.50",
     "NetworkCidr": "10.30.0.0/24",
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/other",
     "RuntimeSecretArn": SECRET.replace("ingest", "other"),
@@ -165,6 +174,7 @@ OTHER = {
 """Another valid value, by the parameter's name or type; numbers and choices have theirs."""
 
 WITHOUT_EFFECT = {
+    "EnvironmentTag": ("With RunMigrations, ", {"RunMigrations": "false"}),
     "TargetRoleName": ("With TargetsParameterPath, ", {"TargetsParameterPath": ""}),
     "DatabaseResourceId": (
         "With RuntimeAuth iam or RunMigrations, ",

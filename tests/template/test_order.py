@@ -107,6 +107,7 @@ def test_each_function_finds_its_role_and_its_log_group_and_leaves_them_last(
         (WHOLE | OWN_SECRET, {"RuntimeSecretArn": SECRET}),
         (WHOLE | GIVEN_SECRET, {"RuntimeSecretArn": SECRET.replace("ingest", "other")}),
         (WHOLE, {"DatabaseAdminSecretArn": SECRET}),
+        (WHOLE, {"EnvironmentTag": "Stage"}),
     ],
 )
 def test_what_the_tables_and_roles_depend_on_runs_the_migration_again(
