@@ -18,9 +18,16 @@ COMPILE_FOR_LAMBDA := $(UV_COMPILE) --no-annotate --python-platform linux --pyth
 # Otherwise nothing in .venv would ever be compiled, and each command would start seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
+# A person's habits that do not go with a virtual environment and complete locks, be they variables or in
+# pip's configuration, which these override. The index that is configured stays.
+unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_ROOT PIP_TARGET
+export PIP_USER := 0
+export PIP_CONSTRAINT := /dev/null
+export PIP_REQUIRE_VIRTUALENV := 0
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run psql test test-full check fix build sam-local bench bench-full docs lock clean
+.PHONY: help setup run psql test test-full check fix build rds-ca rehearse sam-local bench bench-full docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,10 +41,10 @@ $(READY): requirements/dev.txt pyproject.toml .venv/pyvenv.cfg
 	@touch $@
 
 .venv/pyvenv.cfg:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "$(PYTHON) is not Python 3.11 or later. Name one that is: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; \
 		exit 1; }
-	@$(PYTHON) -m venv --clear .venv
+	@"$(PYTHON)" -m venv --clear .venv
 
 # Tools that pin their own boto3 have their own environment: .venv-sam, .venv-checkov.
 .venv-%/.ready: requirements/%.txt | $(READY)
@@ -72,6 +79,12 @@ fix: setup ## Correct what the linter and the formatter can correct
 build: .venv-sam/.ready ## Build for Lambda into .aws-sam/build (only one with ARCH=arm64 or x86_64)
 	SAM_CLI_TELEMETRY=0 ARCH=$(ARCH) PYTHON="$(CURDIR)/$(BIN)/python" .venv-sam/bin/sam build
 	@$(if $(ARCH),echo "The layers are for $(ARCH) only: deploy with Architecture=$(ARCH).")
+
+rds-ca: setup ## Refresh RDS's certificates in layers/rds-ca from the bundles in ARGS: see its README
+	$(BIN)/python -m layers.rds_ca $(ARGS)
+
+rehearse: .venv-sam/.ready ## Play create, updates, failures and delete of both stacks, without AWS
+	$(BIN)/python -m tests.rehearsal $(ARGS)
 
 sam-local: setup ## Run the sample events by `sam local invoke`, if Docker is running
 	@if docker info >/dev/null 2>&1; then \

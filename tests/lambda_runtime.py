@@ -8,13 +8,17 @@ that runs the tests, which the first line of the build says.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import platform
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,13 +28,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from layers.build import interpreter
+from layers.bytecode import interpreter
 
 ROOT = Path(__file__).parent.parent
 SAM = ROOT / ".venv-sam"
 RUNTIME = "3.13"
 EMULATOR = f"aws-lambda-rie-{'x86_64' if platform.machine() == 'x86_64' else 'arm64'}"
-CA_BUNDLE = "-----BEGIN CERTIFICATE-----\nfor a build that connects to no RDS\n"
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)\)")
 
 
@@ -49,14 +52,12 @@ class Artifact:
         return [self.folder / layer / "python" for layer in layers]
 
 
-def build(folder: Path, **env: str) -> str:
-    """``sam build`` into ``folder``, and what it said."""
-    bundle = folder.with_suffix(".pem")
-    bundle.write_text(CA_BUNDLE)
+def build(folder: Path, checkout: Path = ROOT, **env: str) -> str:
+    """``sam build`` of ``checkout`` into ``folder``, and what it said."""
     done = subprocess.run(
         [SAM / "bin" / "sam", "build", "--build-dir", folder, "--no-cached"],
-        cwd=ROOT,
-        env={**os.environ, "SAM_CLI_TELEMETRY": "0", "RDS_CA_BUNDLE": str(bundle), **env},
+        cwd=checkout,
+        env={**os.environ, "SAM_CLI_TELEMETRY": "0", **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -83,6 +84,14 @@ def built(folder: Path) -> Artifact:
         check=True,
     )
     return Artifact(folder / "build", python or sys.executable, version, client, said)
+
+
+@functools.cache
+def session_build() -> Artifact:
+    """The one build that all tests of a session look at: template, code and layers."""
+    folder = Path(tempfile.mkdtemp(prefix="hourmeter-build-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return built(folder)
 
 
 @dataclass(frozen=True)

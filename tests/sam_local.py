@@ -18,13 +18,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
+import yaml
 
 from ingest_fn.local.aws import LocalAws, local_aws
 from ingest_fn.local.postgres import local_postgres
@@ -108,17 +109,30 @@ def variables(aws: LocalAws, cloudwatch: CloudWatch, url: str) -> dict[str, str]
     }
 
 
-def invoke(event: Path, env_file: Path, env: Mapping[str, str], address: str) -> str:
+def template_that_sets(names: Iterable[str]) -> Path:
+    """The built template, its function with these variables too: sam changes only what is there."""
+    built = ROOT / ".aws-sam" / "build" / "template.yaml"
+    template = yaml.safe_load(built.read_text())
+    function = template["Resources"]["IngestFunction"]["Properties"]
+    function["Environment"]["Variables"] |= dict.fromkeys(names, "")
+    changed = built.with_name("template-for-sam-local.yaml")
+    changed.write_text(yaml.safe_dump(template))
+    return changed
+
+
+def invoke(
+    template: Path, event: Path, env_file: Path, env: Mapping[str, str], address: str
+) -> str:
     """The function's answer to one event, as sam prints it."""
     options = (
         f"Architecture={'x86_64' if platform.machine() == 'x86_64' else 'arm64'}",
-        f"InstanceIdsParameterName={PARAMETER}",
+        f"InstancesParameterName={PARAMETER}",
         "RuntimeAuth=secret",
-        "Egress=endpoints",
     )
     done = subprocess.run(
         [
-            *(SAM, "local", "invoke", "IngestFunction", "--event", event, "--env-vars", env_file),
+            *(SAM, "local", "invoke", "IngestFunction", "--template", template),
+            *("--event", event, "--env-vars", env_file),
             *("--add-host", f"{HOST}:{address}", "--parameter-overrides", " ".join(options)),
             *sys.argv[1:],
         ],
@@ -155,11 +169,12 @@ def main() -> int:
         env_file = Path(folder) / "variables.json"
         given = variables(aws, cloudwatch, server.url)
         env_file.write_text(json.dumps({"IngestFunction": given}))
+        template = template_that_sets(given)
         for event in sorted((ROOT / "events").glob("*.json")):
             if event.name in ELSEWHERE:
                 print(f"{event.name:<28} left out: it takes a role of another account")
                 continue
-            answer = invoke(event, env_file, aws.environment(), address)
+            answer = invoke(template, event, env_file, aws.environment(), address)
             whole = '"status": "ok"' in answer
             failed += not whole
             print(f"{event.name:<28} {'ok' if whole else 'FAILED'}  {answer[:200]}")

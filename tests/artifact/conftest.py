@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lambda_runtime import Artifact, built
+from tests.lambda_runtime import Artifact, session_build
 
 RUNTIME_TESTS = Path(__file__).parent / "test_runtime.py"
 
@@ -26,6 +26,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+def artifact() -> Artifact:
     """One ``sam build`` for all tests."""
-    return built(tmp_path_factory.mktemp("artifact"))
+    return session_build()

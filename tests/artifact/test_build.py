@@ -6,12 +6,14 @@ import ast
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from layers.build import SERVICES, refuse_foreign
-from tests.lambda_runtime import ROOT, SAM, Artifact
+from layers.bytecode import candidates
+from layers.wheels import SERVICES, refuse_foreign
+from tests.lambda_runtime import ROOT, Artifact, build
 
 MACHINES = {183: "arm64", 62: "x86_64"}
 UNCHECKED_HASH = 1
@@ -27,11 +29,10 @@ def machines(folder: Path) -> set[str]:
 
 def build_layer(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """The dependency layer alone, by the Python that a person's shell finds first."""
-    bundle = folder / "bundle.pem"
-    bundle.write_text("-----BEGIN CERTIFICATE-----")
     return subprocess.run(
-        ["python3", ROOT / "layers" / "build.py", "layer", "dependencies", folder / "layer"],
-        env={**os.environ, "RDS_CA_BUNDLE": str(bundle), **env},
+        ["python3", "-m", "layers.build", "layer", "dependencies", folder / "layer"],
+        cwd=ROOT,
+        env={**os.environ, **env},
         capture_output=True,
         text=True,
         check=False,
@@ -42,16 +43,24 @@ def test_the_layer_serves_both_architectures(artifact: Artifact) -> None:
     layer = artifact.folder / "DependencyLayer"
     for package in ("psycopg_binary", "orjson"):
         assert machines(layer / "python" / package) == {"arm64", "x86_64"}
-    assert (layer / "rds-ca-bundle.pem").read_text().startswith("-----BEGIN CERTIFICATE-----")
+    bundle = (layer / "rds-ca-bundle.pem").read_text()
+    assert bundle == "".join(
+        path.read_text() for path in sorted((ROOT / "layers" / "rds-ca").glob("*.pem"))
+    )
     assert "MB zipped" in artifact.said
 
 
-@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
-def test_a_layer_for_one_architecture_holds_that_one_alone(
-    tmp_path: Path, architecture: str
-) -> None:
-    habits = {"PIP_USER": "1", "PIP_REQUIRE_VIRTUALENV": "1"}
-    done = build_layer(tmp_path, ARCH=architecture, **habits)
+def test_a_bundle_of_one_s_own_takes_the_place_of_ours(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("-----BEGIN CERTIFICATE-----")
+    done = build_layer(tmp_path, ARCH="x86_64", RDS_CA_BUNDLE=str(bundle), PIP_NO_INDEX="1")
+    assert done.returncode == 1  # without an index there is nothing to install
+    assert (tmp_path / "layer" / "rds-ca-bundle.pem").read_text() == bundle.read_text()
+
+
+def test_a_layer_for_one_architecture_holds_that_one_alone(tmp_path: Path) -> None:
+    architecture = "arm64"
+    done = build_layer(tmp_path, ARCH=architecture)
     assert done.returncode == 0, done.stderr
     assert machines(tmp_path / "layer") == {architecture}
     assert f"layer for {architecture}: " in done.stdout
@@ -62,14 +71,15 @@ def test_modules_of_another_machine_are_refused(artifact: Artifact) -> None:
     python = artifact.folder / "DependencyLayer" / "python"
     for architecture in ("arm64", "x86_64"):
         with pytest.raises(SystemExit, match=rf"is not compiled for {architecture} .* build again"):
-            refuse_foreign(python, architecture)
+            refuse_foreign(python, architecture, artifact.version)
 
 
 @pytest.mark.parametrize(
     ("env", "said"),
     [
         ({"ARCH": "amd64"}, "It takes arm64 or x86_64"),
-        ({"RDS_CA_BUNDLE": "/nowhere.pem"}, "RDS_CA_BUNDLE=/path/to/global-bundle.pem"),
+        ({"RDS_CA_BUNDLE": "/nowhere.pem"}, "RDS_CA_BUNDLE, /nowhere.pem"),
+        ({"RDS_CA_BUNDLE": "/dev/null"}, "is no bundle of certificates"),
         ({"PYTHON_VERSION": "2.6"}, "PYTHON=python3.13"),
     ],
 )
@@ -82,27 +92,65 @@ def test_a_build_that_cannot_be_right_fails_with_the_mend(
     assert "Traceback" not in done.stderr
 
 
-def test_a_checkout_in_a_folder_with_spaces_builds(tmp_path: Path) -> None:
-    checkout = tmp_path / "my own projects"
-    for part in ("src", "layers"):
-        shutil.copytree(ROOT / part, checkout / part)
-    shutil.copy(ROOT / "template.yaml", checkout)
+def clone(folder: Path) -> Path:
+    """What a build needs of the project, elsewhere."""
+    for part in ("src", "layers", "statemachines"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "template.yaml", folder)
+    return folder
 
-    def sam_build(resource: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [SAM / "bin" / "sam", "build", resource],
-            cwd=checkout,
-            env={**os.environ, "SAM_CLI_TELEMETRY": "0", "ARCH": "amd64"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
-    done = sam_build("SchemaResourceFunction")
-    assert done.returncode == 0, done.stderr
-    built = checkout / ".aws-sam" / "build" / "SchemaResourceFunction"
-    assert (built / "ingest_fn" / "deploy" / "custom_resource.py").exists()
-    assert "It takes arm64 or x86_64" in sam_build("MigrationLayer").stderr
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "template.yaml"
+    }
+
+
+def test_another_clone_builds_the_same_bytes(artifact: Artifact, tmp_path: Path) -> None:
+    """In a folder with a space and a letter beyond ASCII, by a person with habits and a umask.
+
+    CloudFormation updates a function whose bytes differ, so two colleagues who take turns would
+    change everything each time.
+    """
+    habits = {
+        "PIP_USER": "1",
+        "PIP_PREFIX": str(tmp_path / "prefix"),
+        "PIP_CONSTRAINT": str(tmp_path / "there-is-none.txt"),
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "PYENV_ROOT": "/root/of/another/user",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(tmp_path),
+        "PYTHONSAFEPATH": "1",
+        "PYTHON": sys.executable,
+        "LAMBDA_PYTHON": artifact.python,
+    }
+    old = os.umask(0o077)
+    try:
+        checkout = clone(tmp_path / "meine eigenen Übungen")
+        said = build(tmp_path / "again", checkout, PYTHON_VERSION=artifact.version, **habits)
+    finally:
+        os.umask(old)
+    assert "Build Succeeded" in said
+    one, other = contents(artifact.folder), contents(tmp_path / "again")
+    assert len(one) > 1_000
+    assert [name for name in one if one[name] != other.get(name)] == []
+    assert one.keys() == other.keys()
+
+
+def test_a_python_of_another_user_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listing pyenv's folder of somebody else raises PermissionError."""
+
+    def refuse(path: Path, pattern: str) -> list[Path]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.delenv("LAMBDA_PYTHON", raising=False)
+    monkeypatch.setattr(Path, "glob", refuse)
+    assert list(candidates("3.99")) == [sys.executable, "python3.99"]
 
 
 def test_every_module_is_compiled_and_trusted_without_a_look_at_its_source(
@@ -116,15 +164,19 @@ def test_every_module_is_compiled_and_trusted_without_a_look_at_its_source(
     assert len(sources) > 500
 
 
-def test_a_machine_without_the_runtimes_python_is_told_what_that_costs(tmp_path: Path) -> None:
+def test_a_machine_without_the_runtimes_python_builds_without_byte_code(tmp_path: Path) -> None:
+    """Byte-code of another version would be of no use: docs/decisions/byte-code.md."""
+    (tmp_path / "module.py").write_text("")
     done = subprocess.run(
-        ["python3", ROOT / "layers" / "build.py", "compile", tmp_path],
+        ["python3", "-m", "layers.build", "compile", tmp_path],
+        cwd=ROOT,
         env={**os.environ, "PYTHON_VERSION": "3.99"},
         capture_output=True,
         text=True,
         check=True,
     )
     assert "not precompiled, for want of a Python 3.99" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["module.py"]
     assert len(done.stdout.splitlines()) == 1
 
 

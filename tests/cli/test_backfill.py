@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from ingest_fn.pipeline.model import HOUR
-from tests.cli.conftest import Cli
 from tests.cloudwatch import CloudWatch, running_cloudwatch
+from tests.command_line import Cli
 from tests.making import instance_id
 from tests.postgres import stored_rows
 

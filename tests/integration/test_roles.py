@@ -263,6 +263,35 @@ def test_a_role_that_logs_in_by_iam_has_no_password(installation: Installation) 
     assert not by_iam
 
 
+MEMBER = "SELECT pg_has_role('{}', 'rds_iam', 'MEMBER')"
+
+
+def test_a_role_that_logged_in_by_iam_logs_in_by_password_again(
+    installation: Installation,
+) -> None:
+    """RDS refuses the password of whoever is a member of rds_iam."""
+    installation.migrate(RUNTIME_AUTH="iam", RUNTIME_USER=RUNTIME)
+    assert installation.ask(MEMBER.format(RUNTIME)) == [(True,)]
+    installation.migrate()
+    assert installation.ask(MEMBER.format(RUNTIME)) == [(False,)]
+    psycopg.connect(installation.runtime_url).close()
+
+
+def test_a_membership_that_the_administrator_cannot_revoke_is_named(
+    installation: Installation,
+) -> None:
+    with psycopg.connect(installation.superuser_url, autocommit=True) as superuser:
+        superuser.execute(f"GRANT rds_iam TO {RUNTIME}")
+        try:
+            with pytest.raises(ConfigurationError, match="member of rds_iam") as caught:
+                installation.migrate()
+        finally:
+            superuser.execute(f"REVOKE rds_iam FROM {RUNTIME}")
+    assert caught.value.hint == (
+        f"Revoke it as the role that granted it: REVOKE rds_iam FROM {RUNTIME}"
+    )
+
+
 @pytest.mark.parametrize(
     ("env", "named"),
     [

@@ -5,38 +5,38 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import pytest
+from moto import mock_aws
 
 from tests.template.cloudformation import BUCKET, KEY, REGION, Stack
-from tests.template.combinations import SECURITY_GROUP
+from tests.template.combinations import NETWORK, SECURITY_GROUP
 
 STACK = "ingest"
 
 UNKNOWN_TO_MOTO: dict[str, Any] = {
     '{"Ref": "Schema"}': "ingest-fn-schema",
-    '{"Ref": "DatabaseParameters"}': "default.postgres17",
     '{"Ref": "RuntimeSecret"}': "arn:aws:secretsmanager:::runtime",
-    '{"Fn::GetAtt": ["Database", "MasterUserSecret.SecretArn"]}': "arn:aws:secretsmanager:::admin",
+    '{"Fn::GetAtt": ["Database", "MasterUserSecret.SecretArn"]}': (
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:admin-AbCdEf"
+    ),
     '{"Fn::GetAtt": ["Database", "DbiResourceId"]}': "db-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    '{"Fn::GetAtt": ["Proxy", "Endpoint"]}': "proxy.example.com",
-    '{"Fn::GetAtt": ["Proxy", "DBProxyArn"]}': "arn:aws:rds:region:account:db-proxy:prx-0123",
-    '{"Fn::GetAtt": ["MonitoringEndpoint", "DnsEntries"]}': ["Z1:monitoring.vpce", "Z1:zonal"],
-    '{"Fn::GetAtt": ["ParametersEndpoint", "DnsEntries"]}': ["Z1:ssm.vpce", "Z1:zonal"],
-    '{"Fn::GetAtt": ["SecretsEndpoint", "DnsEntries"]}': ["Z1:secrets.vpce", "Z1:zonal"],
 }
-"""What moto cannot answer, and what stands in for it."""
+"""What moto cannot answer, and what it gets in its place."""
 
 KINDS_UNKNOWN_TO_MOTO = (
+    "AWS::CloudFormation::WaitConditionHandle",
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::CompositeAlarm",
     "AWS::EC2::EgressOnlyInternetGateway",
     "AWS::EC2::VPCCidrBlock",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
-    "AWS::RDS::DBProxy",
-    "AWS::RDS::DBProxyTargetGroup",
     "AWS::Scheduler::Schedule",
     "AWS::SecretsManager::Secret",
     "AWS::SQS::QueuePolicy",
@@ -90,7 +90,7 @@ class Created:
 
 def existing(options: dict[str, str]) -> dict[str, str]:
     """What the options say is there already, made."""
-    if "VpcId" not in options:
+    if options.get("VpcId") != NETWORK["VpcId"]:  # none, or one that is there
         return {}
     ec2 = boto3.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -114,3 +114,50 @@ def upload_code() -> None:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=archive.getvalue())
+
+
+@contextmanager
+def created_from(
+    given: dict[str, str], template: dict[str, Any], name: str = STACK
+) -> Iterator[Created]:
+    """A stack in the emulator that is there already."""
+    options = given | existing(given)
+    emulated = for_moto(template)
+    emulated["Resources"].pop("Schema", None)
+    client = boto3.client("cloudformation")
+    client.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(emulated),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in options.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    (stack,) = client.describe_stacks(StackName=name)["Stacks"]
+    resources = client.describe_stack_resources(StackName=name)["StackResources"]
+    yield Created(
+        Stack(options, template),
+        {
+            one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
+            for one in resources
+            if "LogicalResourceId" in one  # moto lists what it skipped, too
+        },
+        stack["StackStatus"],
+        {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]},
+    )
+
+
+@contextmanager
+def emulator() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        upload_code()
+        yield
+
+
+def whole(created: Created) -> bool:
+    """Everything that moto knows was made."""
+    known = {
+        name
+        for name, resource in created.described.resources.items()
+        if resource["Type"] not in KINDS_UNKNOWN_TO_MOTO
+    }
+    return created.status == "CREATE_COMPLETE" and created.physical.keys() >= known

@@ -28,7 +28,7 @@ from ingest_fn.settings import fan_out as fan_out_settings
 from tests.accounts import Place
 from tests.making import instance_id
 from tests.postgres import Server
-from tests.template.cloudformation import REGION, Stack
+from tests.template.cloudformation import REGION, Stack, as_list
 from tests.template.combinations import COMBINATIONS
 from tests.template.watched import (
     Environment,
@@ -41,13 +41,7 @@ from tests.template.watched import (
 ABSENT = {"AWS_REGION", "DATABASE_URL"}
 """Lambda itself sets the one; the other would hold a password."""
 
-FOR_LIBRARIES = {
-    "AWS_ENDPOINT_URL_CLOUDWATCH",
-    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-    "AWS_ENDPOINT_URL_SSM",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "POWERTOOLS_SERVICE_NAME",
-}
+FOR_LIBRARIES = {"AWS_USE_DUALSTACK_ENDPOINT", "POWERTOOLS_SERVICE_NAME"}
 """What botocore and Powertools read."""
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
@@ -61,20 +55,17 @@ OPTIONAL = {
 }
 """Parameters whose 0 leaves the variable away."""
 
-SOURCES_OF_IDS = ("InstanceIds", "InstanceIdsParameterName", "InstanceIdsParameterPath")
+SOURCES = ("Instances", "InstancesParameterName", "InstancesParameterPath")
 
-stacks = pytest.mark.parametrize(
-    "stack",
-    [pytest.param(Stack(one.options), id=name) for name, one in COMBINATIONS.items()],
-)
+stacks = pytest.mark.parametrize("name", COMBINATIONS)
 migrated = pytest.mark.parametrize(
-    "stack",
-    [
-        pytest.param(stack, id=name)
-        for name, one in COMBINATIONS.items()
-        if "Schema" in (stack := Stack(one.options)).resources
-    ],
+    "name", [name for name, one in COMBINATIONS.items() if "Schema" in one.makes]
 )
+
+
+@pytest.fixture
+def stack(name: str) -> Stack:
+    return Stack(COMBINATIONS[name].options)
 
 
 @pytest.fixture
@@ -112,12 +103,16 @@ def ingest(env: Environment, event: object = MappingProxyType({})) -> None:
 def fan_out(env: Environment) -> None:
     """Plan targets with a role and without one, and read each."""
     path = env["TARGETS_PARAMETER"]
-    value = json.dumps([OWN, IN_ROLE])
+    targets = [OWN, IN_ROLE]
+    if own := env.get("INSTANCE_IDS_PARAMETER"):
+        put_ids(own, 1)
+        targets.append({"account_id": HOME, "region": REGION, "parameter": own})
+    value = json.dumps(targets)
     boto3.client("ssm").put_parameter(Name=f"{path}all", Type="String", Value=value)
     planner = FanOut(env)
     planner.plan({}, execution="arn:execution", started_at=NOW.isoformat(), home=HOME)
     planner.close()
-    for target in (OWN, IN_ROLE):
+    for target in targets:
         ingest(env, {"target": target})
 
 
@@ -127,8 +122,10 @@ def test_the_ingestion_may_do_what_it_does_and_nothing_else(
 ) -> None:
     variables = stack.environment("IngestFunction") | {"AWS_REGION": REGION}
     given = stack.parameters
-    name = given["InstanceIdsParameterName"] or given["InstanceIdsParameterPath"] or "/ingest/ids"
-    local = {"INSTANCE_IDS_PARAMETER": str(name), "DATABASE_URL": database_url}
+    parameter = str(given["InstancesParameterName"] or given["InstancesParameterPath"] or "/ids")
+    local = {"DATABASE_URL": database_url}
+    if "INSTANCE_IDS_PARAMETER" in variables:
+        local["INSTANCE_IDS_PARAMETER"] = parameter
     used = needed_by_lambda(stack, "IngestFunction")
     if "PlanFunction" in stack.resources:
         Place(HOME, REGION).launch(1, "web")
@@ -136,7 +133,7 @@ def test_the_ingestion_may_do_what_it_does_and_nothing_else(
         used |= actions_of(partial(ingest, Environment(variables, local), BY_HAND))
     # A small fleet, and one so large that "auto" takes the other API.
     for count, runs in ((1, "730"), (60, "44640")) if "INSTANCE_IDS_PARAMETER" in variables else ():
-        put_ids(str(name), count)
+        put_ids(parameter, count)
         env = Environment(variables, local, {"RUNS_PER_MONTH": runs})
         used |= actions_of(partial(ingest, env))
 
@@ -177,7 +174,8 @@ def test_the_custom_resource_may_call_the_migration_and_nothing_else(
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="answers", CreateBucketConfiguration={"LocationConstraint": REGION})
     variables = stack["SchemaResourceFunction"]["Environment"]["Variables"]
-    assert variables == {"MIGRATE_FUNCTION_NAME": {"Ref": "MigrateFunction"}}
+    name = stack["MigrateFunction"]["FunctionName"]
+    assert variables == {"MIGRATE_FUNCTION_NAME": name}
     monkeypatch.setenv("MIGRATE_FUNCTION_NAME", "ingest-migrate")
     event = {
         "RequestType": "Create",
@@ -186,18 +184,11 @@ def test_the_custom_resource_may_call_the_migration_and_nothing_else(
         "RequestId": "request",
         "LogicalResourceId": "Schema",
     }
-    used = actions_of(lambda: custom_resource.lambda_handler(event, Patient()))
+    used = actions_of(lambda: custom_resource.lambda_handler(event, None))
     used |= needed_by_lambda(stack, "SchemaResourceFunction")
     assert granted(stack, "SchemaResourceRole") == used
     answer = json.load(s3.get_object(Bucket="answers", Key="answer")["Body"])
     assert "ingest-migrate" in answer["Reason"]
-
-
-class Patient:
-    """A context with time enough."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 @stacks
@@ -213,7 +204,7 @@ def test_every_variable_that_the_settings_read_is_set_and_no_other(stack: Stack)
     for option, variable in OPTIONAL.items():
         if stack.parameters[option] == "0":
             absent.add(variable)
-    if not any(stack.parameters[name] for name in SOURCES_OF_IDS):
+    if not any(stack.parameters[name] for name in SOURCES):
         absent.add("INSTANCE_IDS_PARAMETER")
     assert env.read - given.keys() == absent
     assert given.keys() - env.read <= FOR_LIBRARIES
@@ -221,16 +212,22 @@ def test_every_variable_that_the_settings_read_is_set_and_no_other(stack: Stack)
 
 
 @stacks
-def test_endpoints_are_called_by_name_exactly_where_they_are_made(stack: Stack) -> None:
-    made = {
-        "MonitoringEndpoint": "AWS_ENDPOINT_URL_CLOUDWATCH",
-        "ParametersEndpoint": "AWS_ENDPOINT_URL_SSM",
-        "SecretsEndpoint": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-    }
-    expected = {variable for name, variable in made.items() if name in stack.resources}
-    assert expected == {
-        name for name in stack.environment("IngestFunction") if name in made.values()
-    }
+def test_the_own_parameter_is_granted_in_every_region_where_targets_may_name_it(
+    stack: Stack,
+) -> None:
+    found = [one for one in stack.statements("IngestRole") if one["Sid"] == "ReadInstances"]
+    assert len(found) == any(stack.parameters[name] for name in SOURCES)
+    for arn in (json.dumps(arn) for one in found for arn in as_list(one["Resource"])):
+        assert (":ssm:*:" in arn) == ("FanOutMachine" in stack.resources)
+        assert ("AWS::Region" in arn) != (":ssm:*:" in arn)
+
+
+def test_the_state_machine_may_follow_its_parts_by_both_forms_of_their_arns() -> None:
+    stack = Stack(COMBINATIONS["many accounts and Regions"].options)
+    (follow,) = (one for one in stack.statements("FanOutRole") if one["Sid"] == "FollowParts")
+    ends = {arn["Fn::Sub"].rpartition("-fan-out")[2] for arn in follow["Resource"]}
+    assert ends == {"/*", ":*"}
+    assert stack.outputs["IngestRoleArn"] == {"Fn::GetAtt": ["IngestRole", "Arn"]}
 
 
 @stacks

@@ -23,6 +23,13 @@ IAM_ACTION = {"lambda:Invoke": "lambda:InvokeFunction"}
 """Where IAM calls it differently from the API."""
 
 
+HANDED_ON = {
+    "AWS::SQS::Queue": "sqs:SendMessage",
+    "AWS::Lambda::Function": "lambda:InvokeFunction",
+}
+"""What Lambda does with the end of an asynchronous invocation, by the destination's type."""
+
+
 class Environment(dict[str, str]):
     """A function's variables, and which of them were asked for."""
 
@@ -69,13 +76,16 @@ def needed_by_lambda(stack: Stack, function: str) -> set[str]:
         actions |= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
     for configuration in stack.of_type("AWS::Lambda::EventInvokeConfig").values():
         if configuration["FunctionName"] == {"Ref": function}:
-            actions.add("sqs:SendMessage")
+            actions |= {
+                HANDED_ON[stack.resources[one["Destination"]["Fn::GetAtt"][0]]["Type"]]
+                for one in configuration["DestinationConfig"].values()
+            }
     return actions
 
 
 def with_decryption(stack: Stack, actions: set[str]) -> set[str]:
-    """Reading a secret under a key of one's own also takes the key."""
-    own_key = stack.parameters["SecretsKmsKeyArn"]
+    """Reading a secret under a key of one's own also takes the key. The stack's own has none."""
+    own_key = stack.parameters["SecretsKmsKeyArn"] and "RuntimeSecret" not in stack.resources
     return actions | (
         {"kms:Decrypt"} if own_key and "secretsmanager:GetSecretValue" in actions else set()
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
+from ingest_fn.errors import ConfigurationError
 from ingest_fn.postgres.errors import translated
 from ingest_fn.postgres.schema import views
 
@@ -40,7 +41,10 @@ def ensure_roles(
     """Make the owner (which nobody logs in as) and the runtime role, or bring them up to date.
 
     ``password`` is set as a SCRAM verifier, so that it never stands in a statement; ``iam`` lets
-    the role in by token instead. The caller must be able to create roles. Raises StoreError.
+    the role in by token instead. RDS refuses the password of a role that is a member of rds_iam
+    (RDS user guide, "Database authentication"), so without ``iam`` it must not be one. The caller
+    must be able to create roles. Raises StoreError, and ConfigurationError where somebody else
+    granted rds_iam, so that the caller cannot revoke it.
     """
     with translated(), connection.transaction():
         _ensure(connection, OWNER, "NOLOGIN")
@@ -56,6 +60,14 @@ def ensure_roles(
             execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(runtime), Literal(verifier)))
         if iam:
             execute(SQL("GRANT rds_iam TO {}").format(Identifier(runtime)))
+        elif _logs_in_by_iam(connection, runtime):
+            execute(SQL("REVOKE rds_iam FROM {}").format(Identifier(runtime)))
+            if _logs_in_by_iam(connection, runtime):
+                raise ConfigurationError(
+                    f"{runtime} is a member of rds_iam by another role's grant, and RDS would "
+                    "refuse its password.",
+                    f"Revoke it as the role that granted it: REVOKE rds_iam FROM {runtime}",
+                )
 
 
 def grant_runtime(connection: psycopg.Connection, runtime: str) -> None:
@@ -64,6 +76,15 @@ def grant_runtime(connection: psycopg.Connection, runtime: str) -> None:
         connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(OWNER)))
         for grant in _GRANTS:
             connection.execute(_schema(grant, connection, runtime))
+
+
+def _logs_in_by_iam(connection: psycopg.Connection, role: str) -> bool:
+    found = connection.execute(
+        "SELECT FROM pg_auth_members WHERE member = (SELECT oid FROM pg_roles WHERE rolname = %s) "
+        "AND roleid = (SELECT oid FROM pg_roles WHERE rolname = 'rds_iam')",
+        [role],
+    )
+    return found.fetchone() is not None
 
 
 def _ensure(connection: psycopg.Connection, role: str, login: str) -> None:
