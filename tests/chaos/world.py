@@ -140,12 +140,11 @@ class World:
         functions = [self._function(schedule, "first", fresh=step.fresh)]
         if step.twins:
             functions.append(self._function(schedule, "second", fresh=False))
-        runs = self._runs()
+        self._before, self._known_runs = before, self._runs()
         self.excused = set()
         with ExitStack() as undo:
             self._apply(step, functions, event, close, undo)
-            if any(fault.place in {"lock", "together"} for fault in step.faults):
-                before, runs = self._table(), self._runs()  # a clean run came first, or rows went
+            before = self._before
             invocations = self._invoke(functions, event, step.seconds)
             fired = self._fired(step)
         calls = self.services.requests
@@ -160,7 +159,7 @@ class World:
                 checks.Seen(
                     step, schedule, invocations=[(i.said, i.out, i.err) for i in invocations],
                     before=before, after=after, truth=self._truth, window=(close - 24 * HOUR, close),
-                    ledger=self._new_runs(runs), calls=calls, fired=fired,
+                    ledger=self._new_runs(self._known_runs), calls=calls, fired=fired,
                     excused=frozenset(self.excused), markers=self._markers(),
                     held=self._held(invocations), clean=name == "clean run",
                 )
@@ -338,6 +337,7 @@ class World:
             name = "share-month"  # the id is there already
         if length == LONG and name == "runs":
             self.excused |= {"ledger"}
+        self._before = self._table()
         locker = psycopg.connect(self.home.admin_url, application_name="chaos")
         undo.callback(_let_go, locker)
         month = Identifier(self._months(close)[-1])
@@ -407,6 +407,7 @@ class World:
         match fault.kind:
             case "new-month":
                 self._drop_months(close)
+                self._before = self._table()
             case "serializable":
                 self._setting("serializable", undo)
             case "deadlock":
@@ -414,6 +415,7 @@ class World:
                 self._invoke(functions[:1], event, 60)
                 self._truth.revise()
                 self._truth.publish(self.services.cloudwatch)
+                self._before, self._known_runs = self._table(), self._runs()
                 self._deadlock(close, undo)
 
     def _deadlock(self, close: int, undo: ExitStack) -> None:

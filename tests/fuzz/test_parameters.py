@@ -47,24 +47,15 @@ def test_a_parameter_holds_ids_or_is_refused(playground: Playground, value: str)
         assert playground.kept() == (0, 0)
 
 
-answers = rather(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "Parameter": rather(
-                st.fixed_dictionaries(
-                    {},
-                    optional={
-                        "Name": rather(st.just(PARAMETER)),
-                        "Type": rather(st.sampled_from(["String", "StringList", "SecureString"])),
-                        "Value": rather(values),
-                        "Version": junk,
-                    },
-                )
-            )
-        },
-    )
+parameters = st.fixed_dictionaries(
+    {
+        "Name": rather(st.just(PARAMETER)),
+        "Type": rather(st.sampled_from(["String", "StringList", "SecureString"])),
+        "Value": rather(values),
+    },
+    optional={"Version": junk},
 )
+answers = rather(st.fixed_dictionaries({"Parameter": rather(parameters)}))
 
 
 @with_corpus("answer", STORE_ANSWERS)
