@@ -100,8 +100,10 @@ class Schedule:
 
     def __str__(self) -> str:
         lines = [
-            f"seed {self.seed}: {self.api}, {self.instances} instances by {self.source}, "
-            f"{self.months_back} months back"
+            (
+                f"seed {self.seed}: {self.api}, {self.instances} instances by {self.source}, "
+                f"{self.months_back} months back"
+            )
         ]
         for number, step in enumerate(self.steps, 1):
             marks = [name for name in ("fresh", "twins", "revised") if getattr(step, name)]
@@ -127,7 +129,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     ),
     "lock": (*(f"{lock}/{length}" for lock in LOCKS for length in (BRIEF, LONG)), "timeout/long"),
     "setting": tuple(SETTINGS),
-    "session": ("killed", "killed-often", "standby", "no-connections", "one-connection", "forgotten",
+    "session": ("killed", "killed-often", "standby", "no-connections", "one-connection",
+                "forgotten",
                 "cut-while-frozen"),
     "process": (*(f"kill/{point}" for point in ("cloudwatch", *STATEMENTS)),
                 *(f"freeze/{point}" for point in ("cloudwatch", *STATEMENTS))),

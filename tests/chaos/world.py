@@ -158,7 +158,8 @@ class World:
             checks.after_step(
                 checks.Seen(
                     step, schedule, invocations=[(i.said, i.out, i.err) for i in invocations],
-                    before=before, after=after, truth=self._truth, window=(close - 24 * HOUR, close),
+                    before=before, after=after, truth=self._truth,
+                    window=(close - 24 * HOUR, close),
                     ledger=self._new_runs(self._known_runs), calls=calls, fired=fired,
                     excused=frozenset(self.excused), markers=self._markers(),
                     held=self._held(invocations), clean=name == "clean run",
@@ -274,7 +275,7 @@ class World:
 
     def _mishap(self, fault: Fault) -> Mishap:
         point, action, *when = fault.kind.split("/")
-        if fault.times > 4 or action in {"drip"} or point == "connect":
+        if fault.times > 4 or action == "drip" or point == "connect":
             self.excused |= {"ledger", "counts"}
         if fault.times > 1 or fault.nth > 1:
             self.excused |= {"counts"} if fault.times > 2 else set()
@@ -419,7 +420,7 @@ class World:
                 self._deadlock(close, undo)
 
     def _deadlock(self, close: int, undo: ExitStack) -> None:
-        """A session that holds the last row of the hours, and asks for the others a moment later."""
+        """A session that holds the last rows, and asks for the others a moment later."""
         locker = psycopg.connect(self.home.admin_url, application_name="chaos")
         locker.execute("SET LOCAL deadlock_timeout = '60s'")
         rows = (
