@@ -126,12 +126,12 @@ class Connections:
         spare: float = SPARE,
         *,
         longest: float = LONGEST,
-        counted: bool = False,
+        counted: Callable[[Done], bool] | None = None,
     ) -> Done:
         """``work`` in a transaction, repeated where that helps, over ``spare`` s before time is up.
 
         ``longest``: seconds for an attempt where the deadline is far. Every write can be repeated.
-        ``counted``: what ``work`` gives must be true, so where the connection breaks at COMMIT the
+        Where ``counted`` says that what ``work`` gives must be true, and COMMIT breaks, the
         server is asked whether it took effect. Raises StoreError, StoreBusyError,
         StoreUnreachableError, SchemaError, ConfigurationError.
         """
@@ -139,7 +139,12 @@ class Connections:
             return self._attempts(work, spare, longest, counted=counted)
 
     def _attempts(
-        self, work: Callable[[Session], Done], spare: float, longest: float, *, counted: bool
+        self,
+        work: Callable[[Session], Done],
+        spare: float,
+        longest: float,
+        *,
+        counted: Callable[[Done], bool] | None,
     ) -> Done:
         unsure: UnsureError | None = None
         failed: psycopg.Error | None = None

@@ -49,7 +49,10 @@ class PostgresMetrics:
 
     def write(self, rows: Rows) -> Written:
         """Store one batch in one transaction. Raises StoreError, StoreUnreachableError."""
-        return self._connections.do(lambda connection: self._write(connection, rows), counted=True)
+        return self._connections.do(
+            lambda connection: self._write(connection, rows),
+            counted=lambda written: bool(written.created or written.changes),
+        )
 
     def preview(self, rows: Rows) -> Written:
         """What ``write`` would do, writing nothing. Raises as it does."""

@@ -123,12 +123,16 @@ class Session(psycopg.Connection[TupleRow]):
         return True
 
     def transact(
-        self, work: Callable[[Self], Done], seconds: float, *, counted: bool = False
+        self,
+        work: Callable[[Self], Done],
+        seconds: float,
+        *,
+        counted: Callable[[Done], bool] | None = None,
     ) -> Done:
         """``work`` in a transaction of its own that is over after ``seconds``, on both sides.
 
-        ``counted``: what ``work`` gives must be true. Raises what ``work`` raises, OutOfTimeError,
-        and, if ``counted``, UnsureError where the connection broke at COMMIT.
+        ``counted`` says of what ``work`` gives whether it must be true. Raises what ``work``
+        raises, OutOfTimeError, and, if it must, UnsureError where COMMIT met a broken connection.
         """
         self.limit = monotonic() + seconds
         xid: str | None = None
@@ -138,7 +142,7 @@ class Session(psycopg.Connection[TupleRow]):
                 _BEGIN.format(milliseconds=milliseconds, patience=max(1, milliseconds - 100))
             )
             done = work(self)
-            if counted:
+            if counted is not None and counted(done):
                 row = self.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
                 xid = row[0] if row else None
         except BaseException:
