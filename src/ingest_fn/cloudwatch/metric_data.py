@@ -6,6 +6,7 @@ Source of the rules: the GetMetricData and MetricDataResult pages of the CloudWa
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
