@@ -65,11 +65,12 @@ test: setup .venv-sam/.ready .venv-checkov/.ready ## Run the tests that need not
 test-full: test ## Run these tests, then those that need PgBouncer, a TLS server or Docker
 	$(BIN)/pytest tests/system $(ARGS)
 
-check: setup ## Check lint, format, types, and which module may import which
+check: setup ## Lint Python and SQL, format, types, and which module may import which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/sqlfluff lint --processes 0 src/ingest_fn/postgres
 	bash -n .ci/run
 
 fix: setup ## Correct what the linter and the formatter can correct
