@@ -158,7 +158,7 @@ VALUES = {
     "UseIpv6": ["false", "true"],
     "DnsCidr": ["", "10.0.0.0/28"],
     "DatabaseCertificates": ["rds", "public"],
-    "DatapointsPerSecond": ["0", "90000"],
+    "DatapointsPerSecond": ["", "90000"],
     "RetentionMonths": ["0", "24"],
     "Tracing": ["PassThrough", "Active"],
     "PermissionsBoundaryArn": ["", f"arn:aws:iam::{ACCOUNT}:policy/bound"],

@@ -53,7 +53,7 @@ OPTIONAL = {
     "DatapointsPerSecond": "CLOUDWATCH_DATAPOINTS_PER_SECOND",
     "RetentionMonths": "RETENTION_MONTHS",
 }
-"""Parameters whose 0 leaves the variable away."""
+"""Parameters whose default leaves the variable away."""
 
 SOURCES = ("Instances", "InstancesParameterName", "InstancesParameterPath")
 
@@ -202,7 +202,7 @@ def test_every_variable_that_the_settings_read_is_set_and_no_other(stack: Stack)
     by_token = stack.parameters["RuntimeAuth"] == "iam"
     absent = ABSENT | ({"DATABASE_SECRET_ARN"} if by_token else {"DATABASE_USER"})
     for option, variable in OPTIONAL.items():
-        if stack.parameters[option] == "0":
+        if stack.parameters[option] in {"", "0"}:
             absent.add(variable)
     if not any(stack.parameters[name] for name in SOURCES):
         absent.add("INSTANCE_IDS_PARAMETER")

@@ -154,6 +154,7 @@ OTHER = {
     "DatabaseName": "other",
     "DatabaseResourceId": "db-OTHER",
     "DatabaseSecurityGroupId": "sg-0fedcba9876543210",
+    "DatapointsPerSecond": "100000",
     "DnsCidr": "10.9.9.0/28",
     "EnvironmentTag": "Stage",
     "InstanceClass": "db.t4g.small",
