@@ -1,7 +1,8 @@
 """Both stacks' lives without AWS: ``make rehearse``.
 
-Create, a failing create at every resource, each update, a failing update, and delete: in the simulator
-of ``tests/template/simulator.py``, for every named combination of options.
+Create, a failing create at every resource, each update and delete: in the simulator of
+``tests/template/simulator.py``, for every named combination of options. Its test also lets each
+update fail.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def main() -> None:
         failed = fail_everywhere(options, template)
         left = {name for name, one in failed.items() if one.things}
         print(f"\n{title}: {len(failed)} resources")
-        print(f"  a failing create at each of them: {'all taken back' if not left else left}")
+        print(f"  a failing create at each of them: {left or 'all taken back'}")
         for name, value, changed in updates(options, template):
             stack = Simulated(template)
             stack.create(options)

@@ -1,4 +1,4 @@
-"""A simulator of CloudFormation's own work: what it makes, changes, replaces and deletes, in which order.
+"""A simulator of CloudFormation's own work: what it makes, changes, replaces, deletes, and when.
 
 It knows no AWS service. It knows the dependency graph, the properties that cannot change without a
 replacement (``createOnlyProperties`` of the provider schemas that cfn-lint carries), names that are

@@ -9,7 +9,7 @@ import pytest
 
 from tests.template.cloudformation import database_template, transformed
 from tests.template.combinations import DATABASE_COMBINATIONS, INSTANCE_ID
-from tests.template.emulated import Created, created_from, emulator, whole
+from tests.template.emulated import STACK, Created, created_from, emulator, whole
 
 pytestmark = pytest.mark.filterwarnings(
     # moto says so of every schedule, alarm, secret and proxy.
@@ -61,3 +61,8 @@ def test_the_function_s_stack_goes_beside_the_database_s(database: Created) -> N
         group = database.physical["DatabaseSecurityGroup"]
         inside = [(5432, function.physical["FunctionSecurityGroup"])]
         assert database.comes_in(group) == inside
+    cloudformation = boto3.client("cloudformation")
+    cloudformation.delete_stack(StackName=STACK)
+    assert [one["StackName"] for one in cloudformation.describe_stacks()["Stacks"]] == ["db"]
+    assert boto3.client("lambda").list_functions()["Functions"] == []
+    assert len(boto3.client("rds").describe_db_instances()["DBInstances"]) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -131,8 +132,7 @@ def test_an_empty_value_arrives_as_one(parsed: list[tuple[list[str], dict[str, A
 
 def test_the_query_for_the_outputs_makes_pairs_without_spaces() -> None:
     """By the library that the AWS CLI uses, on an answer of CloudFormation's form."""
-    import jmespath
-
+    jmespath: Any = importlib.import_module("jmespath")
     (query,) = re.findall(r'--query "(.*?)"', SHOWN)
     answer = {
         "Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in OUTPUTS.items()]}]

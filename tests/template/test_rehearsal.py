@@ -22,9 +22,9 @@ both = pytest.mark.parametrize("name", [*COMBINATIONS, *DATABASE_COMBINATIONS])
 
 @pytest.fixture
 def stack(name: str) -> tuple[Options, dict[str, Any]]:
-    found = {title.partition(", ")[2]: rest for title, *rest in stacks()}
-    options, template = found[name]
-    return options, template
+    return next(
+        (options, template) for title, options, template in stacks() if title.endswith(f", {name}")
+    )
 
 
 def created(options: Options, template: dict[str, Any]) -> Simulated:
