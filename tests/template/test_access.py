@@ -88,6 +88,10 @@ def empty_database(postgres: Server) -> Iterator[dict[str, Any]]:
             connection.execute("DROP ROLE rds_iam")
 
 
+def put_selection(name: str, text: str) -> None:
+    boto3.client("ssm").put_parameter(Name=name, Type="StringList", Value=text, Overwrite=True)
+
+
 def put_ids(name: str, count: int) -> None:
     name = f"{name}fleet-1" if name.endswith("/") else name
     value = ",".join(map(instance_id, range(count)))
@@ -136,6 +140,11 @@ def test_the_ingestion_may_do_what_it_does_and_nothing_else(
         put_ids(parameter, count)
         env = Environment(variables, local, {"RUNS_PER_MONTH": runs})
         used |= actions_of(partial(ingest, env))
+
+    if given["DiscoverInstances"] == "true":
+        Place(HOME, REGION).launch(2, "web")
+        put_selection(parameter, str(given["Instances"]))
+        used |= actions_of(partial(ingest, Environment(variables, local)))
 
     elsewhere = {"DATABASE_SECRET_ARN": login, "DATABASE_HOST": "database"}
     settings = Settings.from_env(Environment(variables, elsewhere))

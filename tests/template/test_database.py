@@ -47,7 +47,8 @@ def test_the_database_lets_in_what_is_told_to_and_lets_nothing_out(database: Cre
     assert database.comes_in(physical["DatabaseSecurityGroup"]) == []
     assert database.goes_out("DatabaseSecurityGroup") == {(252, "255.255.255.255/32")}
     endpoints = {name for name in physical if name.endswith("Endpoint")}
-    assert len(endpoints) == (3 if "EndpointSecurityGroup" in physical else 0)
+    with_ec2 = database.described.parameters["DiscoverInstances"] == "true"
+    assert len(endpoints) == (3 + with_ec2 if "EndpointSecurityGroup" in physical else 0)
     for name in endpoints:
         assert database.described[name]["PrivateDnsEnabled"] is True
 
