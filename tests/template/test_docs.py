@@ -1,4 +1,4 @@
-"""Every command of docs/deploy.md: run by a real shell, its words parsed by the real sam."""
+"""Every command of docs/deploy.md and docs/fan-out.md: run by a real shell, its words parsed by the real sam."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.template.cloudformation import ROOT, Stack, database_template
 from tests.template.combinations import ADMIN, HOST, IAM, INSTANCE_ID, NETWORK
 
 TEXT = (ROOT / "docs" / "deploy.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+FAN_OUT = (ROOT / "docs" / "fan-out.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT + FAN_OUT, re.DOTALL)
 SHOWN = "\n".join(BLOCKS)
 OUTPUTS = {**NETWORK, **HOST, **ADMIN, **IAM, "UseIpv6": "false"}
 DEPLOYED = {**OUTPUTS, "Instances": INSTANCE_ID}
@@ -141,7 +142,7 @@ def test_the_query_for_the_outputs_makes_pairs_without_spaces() -> None:
 
 
 def test_every_parameter_that_the_page_names_exists() -> None:
-    names = set(re.findall(r"`([A-Z][A-Za-z0-9]+)=", TEXT))
+    names = set(re.findall(r"`([A-Z][A-Za-z0-9]+)=", TEXT + FAN_OUT))
     known = {*Stack(DEPLOYED).parameters, *database_template()["Parameters"]}
     assert names <= known
 
