@@ -14,7 +14,7 @@ from ingest_fn.pipeline.arrears import Due, Reach, ReadState, due_by_window, due
 from ingest_fn.pipeline.budget import NOTHING_SPENT, Choice, Spent, choose, choose_for_window
 from ingest_fn.pipeline.flow import in_time
 from ingest_fn.pipeline.ingest import NoObserver, Observer, run
-from ingest_fn.pipeline.model import HOUR, Api
+from ingest_fn.pipeline.model import HOUR, Api, Window
 from ingest_fn.pipeline.plan import make_plan
 from ingest_fn.pipeline.result import Refusal, RunInfo, RunResult
 from ingest_fn.request.event import Request, group_of, parse_event
@@ -66,7 +66,7 @@ class Ingester:
             arrears = parts.arrears(chosen, request.window.end, group)
             known = arrears.known()
             if not request.own_window:
-                resolved = _revised(resolved, known.states)
+                resolved = _revised(resolved, known.states, request.window, settings.reach)
             ids = resolved.instance_ids
             clients = parts.accounts.clients(request.target) if request.target else parts.home
             place = self._place(request)
@@ -208,6 +208,10 @@ def _due(
     return due_now(ids, states, end=end, freshness=freshness, reach=reach)
 
 
-def _revised(resolved: Resolved, states: Mapping[str, ReadState]) -> Resolved:
+def _revised(
+    resolved: Resolved, states: Mapping[str, ReadState], window: Window, reach: Reach
+) -> Resolved:
     owing = {key for key, state in states.items() if state.owes_from is not None}
-    return resolved.revised({key: state.read_until for key, state in states.items()}, owing)
+    read_until = {key: state.read_until for key, state in states.items()}
+    healed_from = window.end - max(reach.catch_up, reach.lookback) * HOUR
+    return resolved.revised(read_until, owing, int(healed_from.timestamp()))

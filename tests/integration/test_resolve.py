@@ -297,6 +297,8 @@ def test_what_has_nothing_new_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) 
     assert instance_id(4) in found.revised(read, owing={instance_id(4)}).instance_ids
     assert instance_id(1) in found.revised(read | {instance_id(1): stop - 3_600}).instance_ids
     assert instance_id(1) in found.revised(read, owing={instance_id(1)}).instance_ids
+    late = found.revised(read | {instance_id(1): stop - 3_600}, healed_from=end - 3_600)
+    assert instance_id(1) in late.not_due_ids, "no run heals hours that are so old"
     assert found.revised({}).not_due_ids == (instance_id(1),), "none has been read so far"
 
 

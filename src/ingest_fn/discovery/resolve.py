@@ -52,20 +52,23 @@ class Resolved:
         return len(self.not_due_ids)
 
     def revised(
-        self, read_until: Mapping[str, int | None], owing: Collection[str] = ()
+        self,
+        read_until: Mapping[str, int | None],
+        owing: Collection[str] = (),
+        healed_from: int = 0,
     ) -> Resolved:
         """The same, by what has been read of each so far (epoch seconds; None: nothing).
 
         Machines that were terminated, and have been read up to that, are not due any more.
         Stopped ones are, if they owe hours or were not read up to the stop: no run may have come
-        between the two.
+        between the two. Runs heal no hour before ``healed_from`` (epoch seconds).
         """
         due, not_due = set(self.instance_ids), set(self.not_due_ids)
         for instance_id, machine in (self.described or {}).items():
             read, ended = read_until.get(instance_id), machine.state_since
             if read is None or ended is None or machine.state not in (*GONE, "stopped"):
                 continue
-            whole = read >= ended and instance_id not in owing
+            whole = ended <= max(read, healed_from) and instance_id not in owing
             if whole and machine.state in GONE:
                 due.discard(instance_id)
                 not_due.add(instance_id)
