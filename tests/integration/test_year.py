@@ -70,7 +70,7 @@ class Life:
 def test_a_year_of_a_fleet(
     aws: LocalAws, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    random = Random(11)  # noqa: S311  reproducible, not secret
+    random = Random(11)
     lives: list[Life] = []
     for number in range(MACHINES):
         born = int((START + random.random() * STEPS * STEP * random.choice((0, 1))).timestamp())
