@@ -39,7 +39,8 @@ MACHINES, SEED = 10, 1
 UTILISATION = """
 SELECT
     i.instance_id, i.name, i.instance_type, count(*), avg(m.cpu_utilization),
-    max(m.cpu_utilization_max), avg(m.memory_utilization), avg(m.network_in) / 3600 / 1e3, avg(m.network_out) / 3600 / 1e3
+    max(m.cpu_utilization_max), avg(m.memory_utilization),
+    avg(m.network_in) / 3600 / 1e3, avg(m.network_out) / 3600 / 1e3
 FROM metrics AS m
 JOIN instances AS i ON i.id = m.instance_id
 WHERE m.timestamp >= %s AND m.timestamp < %s
