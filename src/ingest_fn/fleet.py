@@ -130,6 +130,24 @@ class Fleet:
         return PostgresAgents(self.connections, self.region, self.account_id)
 
 
+def known_wants(
+    connections: Connections,
+    instance_ids: Collection[str],
+    groups: frozenset[str],
+    region: str,
+    account_id: str | None = None,
+) -> Wanted:
+    """What to read of instances by what the database knows already: AWS is asked nothing.
+
+    Raises StoreError, StoreUnreachableError.
+    """
+    types = {}
+    if groups - {MEMORY}:
+        types = PostgresMetadata(connections, region, account_id).types_of(instance_ids)
+    learnt = PostgresAgents(connections, region, account_id).known(instance_ids)
+    return wanted_of(instance_ids, groups, types, learnt)
+
+
 class Heard:
     """A reader that notes whose agent had memory. Safe to use from threads."""
 
