@@ -77,7 +77,7 @@ class UnexpectedError(IngestError):
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         super().__init__(
             f"Something unexpected happened ({printable(what, 400)}).",
-            "Please report it, with the traceback of the log.",
+            "Please report it, with what was asked.",
         )
 
 

@@ -50,7 +50,7 @@ class Ingester:
         IncompleteRunError after what could be read is stored.
         """
         parts, settings = self._parts, self._parts.settings
-        parts.bound(time_left)
+        time_left = parts.bound(time_left)
         request: Request | None = None
         try:
             request = parse_event(event, now=now, lookback_hours=settings.reach.lookback)
@@ -71,7 +71,7 @@ class Ingester:
             clients = parts.accounts.clients(request.target) if request.target else parts.home
             place = self._place(request)
             fleet = parts.fleet(resolved, (clients, *place), now=now, time_left=time_left)
-            wanted = fleet.wanted()
+            wanted = in_time("what there is to read", fleet.wanted, time_left)
             choice = self._choice(request, wanted.metrics(ids), now)
         except IngestError as error:
             self._keep_refusal(event, request, trigger or "manual", error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +18,13 @@ from ingest_fn.cli.commands.estimate import estimate
 from ingest_fn.cli.commands.migrate import migrate
 from ingest_fn.cli.commands.prices import prices
 from ingest_fn.cli.commands.synthetic import synthetic
+from ingest_fn.cli.streams import forgive
 from ingest_fn.errors import (
     IncompleteRunError,
     IngestError,
     StoreError,
     StoreUnreachableError,
+    UnexpectedError,
 )
 
 OK, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -69,8 +71,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit with one of ``EXIT_CODES``."""
-    # The pool logs why it cannot connect. The error that ends the command says it already.
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    forgive()
     with exit_on_error():
         app(standalone_mode=False)
 
@@ -95,7 +96,23 @@ def exit_on_error() -> Iterator[None]:
         sys.exit(REFUSED)
     except (KeyboardInterrupt, typer.Abort):
         print("Interrupted. What was stored stays; run it again for the rest.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        _exit_now(INTERRUPTED)
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        refused = IngestError(f"{what}.", "Check the path, and whether you may use it.")
+        _say(refused.message, refused.hint)
+        sys.exit(REFUSED)
+    except Exception as error:  # noqa: BLE001  the last resort: a sentence, and whom to tell
+        unexpected = UnexpectedError(error)
+        _say(unexpected.message, unexpected.hint)
+        sys.exit(INCOMPLETE)
+
+
+def _exit_now(code: int) -> None:
+    """End without waiting for threads in the middle of a call to AWS: nobody wants the answer."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _say(message: str, hint: str) -> None:

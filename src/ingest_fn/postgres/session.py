@@ -97,16 +97,24 @@ class Session(psycopg.Connection[TupleRow]):
 
     def wait(self, gen: PQGen[RV], *args: Any, **kwargs: Any) -> RV:
         """As psycopg's, up to ``limit``. Raises OutOfTimeError after closing the connection."""
-        if self.limit == float("inf"):
-            return super().wait(gen, *args, **kwargs)
-        kwargs["timeout"] = max(0.05, self.limit - monotonic())
         try:
-            return super().wait(gen, *args, **kwargs)
-        except psycopg.OperationalError as error:
-            if monotonic() < self.limit or error.sqlstate is not None:
-                raise
+            return super().wait(self._until_limit(gen), *args, **kwargs)
+        except OutOfTimeError:
             self.pgconn.finish()
-            raise OutOfTimeError("Postgres did not answer in the time that was left") from error
+            raise
+
+    def _until_limit(self, gen: PQGen[RV]) -> PQGen[RV]:
+        """``gen``, which psycopg resumes at least every tenth of a second."""
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                if monotonic() > self.limit:
+                    raise OutOfTimeError("Postgres did not answer in the time that was left")
+                state = gen.send(ready)
+        except StopIteration as end:
+            done: RV = end.value
+            return done
 
     def is_alive(self) -> bool:
         """Whether it answers; one just used is taken at its word."""
