@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.cli.conftest import Cli
+from tests.command_line import Cli
 from tests.integration.test_prices import GOOD, HEADER, PricingApi, product
 from tests.json_service import running_json_service
 

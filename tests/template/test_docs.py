@@ -1,4 +1,4 @@
-"""Every command of docs/deploy.md and docs/fan-out.md: run by a real shell, its words parsed by the real sam."""
+"""Every command of the deployment docs: run by a real shell, and parsed by the real sam."""
 
 from __future__ import annotations
 
