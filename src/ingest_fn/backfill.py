@@ -11,9 +11,10 @@ from uuid import uuid4
 from ingest_fn.errors import ConfigurationError, IncompleteRunError
 from ingest_fn.fleet import known_wants
 from ingest_fn.pipeline.backfill import Volume, pieces, volume
-from ingest_fn.pipeline.ingest import NoObserver, run
+from ingest_fn.pipeline.ingest import run
 from ingest_fn.pipeline.model import HOUR, Api, Window, zulu
 from ingest_fn.pipeline.plan import DATAPOINTS_A_SECOND, QUOTA_SHARE, make_plan
+from ingest_fn.pipeline.ports import NoObserver
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH, cheaper_api, run_cost
 from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.request.window import RETENTION, floor

@@ -13,9 +13,10 @@ from ingest_fn.errors import ConfigurationError, IngestError, StoreError
 from ingest_fn.pipeline.arrears import Due, Reach, ReadState, due_by_window, due_now
 from ingest_fn.pipeline.budget import NOTHING_SPENT, Choice, Spent, choose, choose_for_window
 from ingest_fn.pipeline.flow import in_time
-from ingest_fn.pipeline.ingest import NoObserver, Observer, run
+from ingest_fn.pipeline.ingest import run
 from ingest_fn.pipeline.model import HOUR, Api, Window
 from ingest_fn.pipeline.plan import make_plan
+from ingest_fn.pipeline.ports import NoObserver, Observer
 from ingest_fn.pipeline.result import Refusal, RunInfo, RunResult
 from ingest_fn.request.event import Request, group_of, parse_event
 from ingest_fn.request.selection import Selection
