@@ -72,11 +72,12 @@ chaos: setup ## Play schedules of faults against the real handler (SEEDS=1-500),
 fuzz: setup ## Try 50,000 odd events, parameters, answers, environments and arguments (20 minutes)
 	FUZZ=long $(BIN)/pytest tests/fuzz --timeout=3600 $(ARGS)
 
-check: setup ## Check lint, format, types, and which module may import which
+check: setup ## Lint Python and SQL, format, types, and which module may import which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/sqlfluff lint --processes 0 src/ingest_fn/postgres
 	bash -n .ci/run
 
 fix: setup ## Correct what the linter and the formatter can correct

@@ -6,19 +6,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ingest_fn.errors import ConfigurationError, IngestError, StoreError
 from ingest_fn.pipeline.arrears import Due, Reach, ReadState, due_by_window, due_now
 from ingest_fn.pipeline.budget import NOTHING_SPENT, Choice, Spent, choose, choose_for_window
 from ingest_fn.pipeline.flow import in_time
-from ingest_fn.pipeline.ingest import NoObserver, Observer, run
-from ingest_fn.pipeline.model import HOUR, Api
+from ingest_fn.pipeline.ingest import run
+from ingest_fn.pipeline.model import HOUR, Api, Window
 from ingest_fn.pipeline.plan import make_plan
+from ingest_fn.pipeline.ports import NoObserver, Observer
 from ingest_fn.pipeline.result import Refusal, RunInfo, RunResult
 from ingest_fn.request.event import Request, group_of, parse_event
 from ingest_fn.request.selection import Selection
 from ingest_fn.wiring import Parts
+
+if TYPE_CHECKING:
+    from ingest_fn.discovery.resolve import Resolved
 
 
 class Ingester:
@@ -57,11 +62,13 @@ class Ingester:
                 lambda: parts.resolve(named, window, now=now, time_left=time_left),
                 time_left,
             )
-            ids = resolved.instance_ids
             group = None if request.own_window else group_of(request)
-            chosen = (*ids, *resolved.not_due_ids)
+            chosen = (*resolved.instance_ids, *resolved.not_due_ids)
             arrears = parts.arrears(chosen, request.window.end, group)
             known = arrears.known()
+            if not request.own_window:
+                resolved = _revised(resolved, known.states, request.window, settings.reach)
+            ids = resolved.instance_ids
             clients = parts.accounts.clients(request.target) if request.target else parts.home
             place = self._place(request)
             fleet = parts.fleet(resolved, (clients, *place), now=now, time_left=time_left)
@@ -200,3 +207,12 @@ def _due(
         return due_by_window(ids, request.window)
     end = int(request.window.end.timestamp())
     return due_now(ids, states, end=end, freshness=freshness, reach=reach)
+
+
+def _revised(
+    resolved: Resolved, states: Mapping[str, ReadState], window: Window, reach: Reach
+) -> Resolved:
+    owing = {key for key, state in states.items() if state.owes_from is not None}
+    read_until = {key: state.read_until for key, state in states.items()}
+    healed_from = window.end - max(reach.catch_up, reach.lookback) * HOUR
+    return resolved.revised(read_until, owing, int(healed_from.timestamp()))

@@ -12,9 +12,9 @@ from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.fleet import Fleet
 from ingest_fn.pipeline.flow import Pace
-from ingest_fn.pipeline.ingest import MetricReader
 from ingest_fn.pipeline.model import HOUR, Window
 from ingest_fn.pipeline.plan import Plan
+from ingest_fn.pipeline.ports import MetricReader
 from ingest_fn.pipeline.result import RunInfo
 from ingest_fn.postgres.arrears import Arrears
 from ingest_fn.postgres.connections import Connections

@@ -1,4 +1,4 @@
-"""A database that others use too: their version table, their tables, their rights."""
+"""A database that others use too: version table, tables, settings and rights of theirs."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ Source of the rules: the GetMetricData and MetricDataResult pages of the CloudWa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -16,12 +15,13 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from ingest_fn.aws.clients import AWS_ERRORS, error_code, translate
+from ingest_fn.cloudwatch.queries import body_of
 from ingest_fn.cloudwatch.reading import CERTAINLY_SMALL, Meter, all_whole, listed, sound_part
 from ingest_fn.cloudwatch.wire import ANSWER, PLAIN, GetMetricData
 from ingest_fn.errors import ConfigurationError, printable
-from ingest_fn.pipeline.catalogue import Need, Statistics, metrics_of
+from ingest_fn.pipeline.catalogue import metrics_of
 from ingest_fn.pipeline.flow import Pace
-from ingest_fn.pipeline.model import HOUR_SECONDS, Batch, Cost, Fetched, Reading, Series
+from ingest_fn.pipeline.model import Batch, Cost, Fetched, Reading, Series
 
 _ACTION = "cloudwatch:GetMetricData"
 _SPLITTABLE = {
@@ -89,7 +89,7 @@ class MetricData:
         for _ in range(MAX_PAGES):
             self._pace.wait(batch.datapoints)
             try:
-                page = self._call(_body(batch, token))
+                page = self._call(body_of(batch, token))
                 token = answers.add(page[ANSWER], plain=page[PLAIN])
             except AWS_ERRORS as error:
                 if isinstance(error, ClientError) and not answers.pages:
@@ -206,47 +206,3 @@ def _splittable(error: Exception) -> bool:
 def _slots(instances: int, statistics: int) -> dict[str, tuple[int, int]]:
     """Query Id to (position of the instance in its batch, position of the statistic)."""
     return {f"i{p}s{s}": (p, s) for p in range(instances) for s in range(statistics)}
-
-
-def _body(batch: Batch, token: str | None) -> bytes:
-    """The JSON of the call. A metric's statistics follow each other, so they are billed once."""
-    heads = _query_heads(batch.statistics)
-    agents = [k for k, entry in enumerate(batch.statistics) if entry.needs is Need.AGENT]
-    queries = ",".join(
-        _agent_query(p, s, batch)
-        if agents and s in agents
-        else f'{{"Id":"i{p}s{s}",{head}{id_}{_QUERY_TAIL}'
-        for p, id_ in enumerate(batch.instance_ids)
-        for s, head in enumerate(heads)
-    )
-    paging = f',"NextToken":{json.dumps(token)}' if token else ""
-    hours = batch.window.hours
-    return (
-        f'{{"MetricDataQueries":[{queries}],"StartTime":{hours.start},"EndTime":{hours.stop},'
-        f'"ScanBy":"TimestampAscending"{paging}}}'
-    ).encode()
-
-
-def _agent_query(position: int, statistic: int, batch: Batch) -> str:
-    """The query for a statistic of an agent, under the name and dimensions that it published."""
-    entry, series = batch.statistics[statistic], batch.series[batch.instance_ids[position]]
-    metric = {
-        "Namespace": entry.namespace,
-        "MetricName": series.metric,
-        "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
-    }
-    stat = {"Period": HOUR_SECONDS, "Stat": entry.statistic, "Metric": metric}
-    return json.dumps({"Id": f"i{position}s{statistic}", "MetricStat": stat})
-
-
-@cache
-def _query_heads(statistics: Statistics) -> tuple[str, ...]:
-    return tuple(
-        f'"MetricStat":{{"Period":{HOUR_SECONDS},"Stat":"{s.statistic}","Metric":{{'
-        f'"Namespace":"{s.namespace}","MetricName":"{s.metric}",'
-        f'"Dimensions":[{{"Name":"InstanceId","Value":"'
-        for s in statistics
-    )
-
-
-_QUERY_TAIL = '"}]}}}'

@@ -126,12 +126,12 @@ class Connections:
         spare: float = SPARE,
         *,
         longest: float = LONGEST,
-        counted: Callable[[Done], bool] | None = None,
+        counted: bool = False,
     ) -> Done:
         """``work`` in a transaction, repeated where that helps, over ``spare`` s before time is up.
 
         ``longest``: seconds for an attempt where the deadline is far. Every write can be repeated.
-        Where ``counted`` says that what ``work`` gives must be true, and COMMIT breaks, the
+        ``counted``: what ``work`` gives must be true, so where the connection breaks at COMMIT the
         server is asked whether it took effect. Raises StoreError, StoreBusyError,
         StoreUnreachableError, SchemaError, ConfigurationError.
         """
@@ -139,12 +139,7 @@ class Connections:
             return self._attempts(work, spare, longest, counted=counted)
 
     def _attempts(
-        self,
-        work: Callable[[Session], Done],
-        spare: float,
-        longest: float,
-        *,
-        counted: Callable[[Done], bool] | None,
+        self, work: Callable[[Session], Done], spare: float, longest: float, *, counted: bool
     ) -> Done:
         unsure: UnsureError | None = None
         failed: psycopg.Error | None = None
@@ -158,7 +153,9 @@ class Connections:
             end = monotonic() + seconds
             try:
                 with self.connection(seconds) as session:
-                    if unsure is not None and session.transact(_took_effect(unsure.xid), seconds):
+                    if unsure is not None and session.transact(
+                        _took_effect(unsure.xact_id), seconds
+                    ):
                         done: Done = unsure.done
                         return done
                     unsure = None

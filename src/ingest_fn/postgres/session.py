@@ -38,18 +38,21 @@ _TCP = {
 }
 """The kernel gives up a connection whose other end has gone without a word."""
 
-_BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED NOT DEFERRABLE; "
-    "SET LOCAL statement_timeout = {milliseconds}; "
-    "SET LOCAL lock_timeout = {patience}; "
-    "SET LOCAL idle_in_transaction_session_timeout = {milliseconds}; "
-    "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; "
-    "SET LOCAL standard_conforming_strings = on"
-)
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED NOT DEFERRABLE"
+_SETTINGS = """
+SELECT
+    set_config('statement_timeout', %(milliseconds)s, true),
+    set_config('lock_timeout', %(patience)s, true),
+    set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true),
+    set_config('timezone', 'UTC', true),
+    set_config('datestyle', 'ISO', true),
+    set_config('standard_conforming_strings', 'on', true)
+"""
 """What the work depends on, whatever the server, the database or the role was given by others.
 
-One round trip. SET LOCAL ends with the transaction, so a pooler's next client sees nothing of it,
-and RDS Proxy pins the connection no longer than that.
+It travels with the first statement of the work, in one round trip. These settings end with the
+transaction, so a pooler's next client sees nothing of them, and RDS Proxy pins the connection no
+longer than that.
 """
 
 
@@ -58,13 +61,16 @@ class UnsureError(Exception):
 
     def __init__(self, xid: str, done: Any) -> None:
         super().__init__()
-        self.xid, self.done = xid, done
+        self.xact_id, self.done = xid, done
 
 
 class Session(psycopg.Connection[TupleRow]):
     """A connection whose every wait ends at ``limit`` (seconds of the monotonic clock)."""
 
     limit = float("inf")
+    xact_id: str | None = None
+    """The server's id of the transaction, where the work says that it has written something."""
+
     used_at = 0.0
     """Wall clock, which goes on while a Lambda is frozen."""
 
@@ -123,28 +129,30 @@ class Session(psycopg.Connection[TupleRow]):
         return True
 
     def transact(
-        self,
-        work: Callable[[Self], Done],
-        seconds: float,
-        *,
-        counted: Callable[[Done], bool] | None = None,
+        self, work: Callable[[Self], Done], seconds: float, *, counted: bool = False
     ) -> Done:
         """``work`` in a transaction of its own that is over after ``seconds``, on both sides.
 
-        ``counted`` says of what ``work`` gives whether it must be true. Raises what ``work``
-        raises, OutOfTimeError, and, if it must, UnsureError where COMMIT met a broken connection.
+        ``counted``: what ``work`` gives must be true. Raises what ``work`` raises, OutOfTimeError,
+        and, if ``counted``, UnsureError where the connection broke at COMMIT.
         """
         self.limit = monotonic() + seconds
         xid: str | None = None
+        self.xact_id = None
         milliseconds = max(1, int((seconds - SERVER_FIRST) * 1000))
         try:
-            self.execute(
-                _BEGIN.format(milliseconds=milliseconds, patience=max(1, milliseconds - 100))
-            )
-            done = work(self)
-            if counted is not None and counted(done):
-                row = self.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
-                xid = row[0] if row else None
+            with self.pipeline():
+                self.execute(_BEGIN)
+                self.execute(
+                    _SETTINGS,
+                    {
+                        "milliseconds": str(milliseconds),
+                        "patience": str(max(1, milliseconds - 100)),
+                    },
+                )
+                done = work(self)
+            if counted:
+                xid = self.xact_id
         except BaseException:
             self._give_up()
             raise
