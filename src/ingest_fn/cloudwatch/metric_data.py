@@ -118,7 +118,7 @@ class _Answers:
         self._unread = dict.fromkeys(self._slots, "CloudWatch sent no result")
         self._wrong: dict[str, str] = {}
 
-    def add(self, page: Any, *, plain: bool) -> str | None:
+    def add(self, page: Any, *, plain: bool) -> str | None:  # noqa: C901  every series comes by here
         """Merge one page; its NextToken. The last StatusCode of an Id holds.
 
         Complete may follow PartialData. Raises ResponseParserError for no page at all.
