@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 
 from ingest_fn.aws.clients import AWS_ERRORS, error_code, translate
 from ingest_fn.cloudwatch.queries import body_of
-from ingest_fn.cloudwatch.reading import Meter, all_sound, listed, sound_part
+from ingest_fn.cloudwatch.reading import CERTAINLY_SMALL, Meter, all_whole, listed, sound_part
 from ingest_fn.cloudwatch.wire import ANSWER, PLAIN, GetMetricData
 from ingest_fn.errors import ConfigurationError, printable
 from ingest_fn.pipeline.catalogue import metrics_of
@@ -118,7 +118,7 @@ class _Answers:
         self._unread = dict.fromkeys(self._slots, "CloudWatch sent no result")
         self._wrong: dict[str, str] = {}
 
-    def add(self, page: Any, *, plain: bool) -> str | None:
+    def add(self, page: Any, *, plain: bool) -> str | None:  # noqa: C901  every series comes by here
         """Merge one page; its NextToken. The last StatusCode of an Id holds.
 
         Complete may follow PartialData. Raises ResponseParserError for no page at all.
@@ -128,50 +128,43 @@ class _Answers:
         self.pages += 1
         for message in listed(page.get("Messages")):
             self.broke_off = _said(message)
-        whole = list(self.batch.window.hours)
+        window, statistics = self.batch.window, self.batch.statistics
+        whole = list(window.hours)
+        count = len(whole)
         for result in page["MetricDataResults"]:
             try:
                 id_ = result["Id"]
                 position, statistic = self._slots[id_]
             except (KeyError, TypeError):
                 continue  # the Id that it should have had stays unread
-            self._keep(id_, position, statistic, result, whole, plain=plain)
+            hours, values = result.get("Timestamps"), result.get("Values")
+            try:
+                # sum meets every value, and raises for what is no number.
+                sound = (
+                    plain
+                    and hours == whole
+                    and len(values) == count
+                    and sum(values) < CERTAINLY_SMALL
+                    and (statistics[statistic].sql_type != "integer" or all_whole(values))
+                )
+            except TypeError:
+                sound = False
+            if sound:
+                self._series[position][statistic] = dict(zip(whole, values, strict=False))
+            elif hours != [] or values != []:
+                kept, wrong = sound_part(hours, values, window, statistics[statistic])
+                self._series[position][statistic].update(kept)
+                if wrong is not None:
+                    self._wrong[id_] = wrong
             status = result.get("StatusCode", "Complete")
             if status == "Complete":
                 self._unread.pop(id_, None)
             else:
-                said = "; ".join(map(_said, listed(result.get("Messages"))))
-                self._unread[id_] = f"{status} ({said})" if said else str(status)
+                self._unread[id_] = _status(status, result)
         token = page.get("NextToken")
         if token is not None and not isinstance(token, str):
             raise ResponseParserError("its NextToken is no text")
         return token or None
-
-    def _keep(
-        self,
-        id_: str,
-        position: int,
-        statistic: int,
-        result: Mapping[str, Any],
-        whole: list[int],
-        *,
-        plain: bool,
-    ) -> None:
-        hours, values = result.get("Timestamps"), result.get("Values")
-        entry, series = self.batch.statistics[statistic], self._series[position]
-        if (
-            plain
-            and hours == whole
-            and isinstance(values, list)
-            and len(values) == len(whole)
-            and all_sound(values, entry)
-        ):
-            series[statistic] = dict(zip(whole, values, strict=False))
-        elif hours != [] or values != []:
-            kept, wrong = sound_part(hours, values, self.batch.window, entry)
-            series[statistic].update(kept)
-            if wrong is not None:
-                self._wrong[id_] = wrong
 
     def readings(self) -> list[Reading]:
         """The readings as they stand."""
@@ -189,6 +182,11 @@ class _Answers:
                 zip(batch.instance_ids, self._series, strict=True)
             )
         ]
+
+
+def _status(status: Any, result: Mapping[str, Any]) -> str:
+    said = "; ".join(map(_said, listed(result.get("Messages"))))
+    return f"{status} ({said})" if said else str(status)
 
 
 def _said(message: Any) -> str:
