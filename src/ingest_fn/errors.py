@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ingest_fn.pipeline.result import RunResult
 
 
-_USER_INFO = re.compile(r"(//)[^/\s\"'@]*@")
+_USER_INFO = re.compile(r"(//)[^\s\"']*@")
 
 LONGEST_MESSAGE, LONGEST_HINT = 690, 300
 """Characters. Together with the blank between them they stay below a thousand."""
