@@ -23,10 +23,14 @@ def ingester() -> Ingester:
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Ingest what ``event`` asks for. Raises where something stayed unread or unstored."""
     with recorded(context.aws_request_id) as record:
-        result = ingester().ingest(
-            event,
-            now=datetime.now(UTC),
-            time_left=lambda: context.get_remaining_time_in_millis() / 1000,
-        )
+        engine = ingester()
+        try:
+            result = engine.ingest(
+                event,
+                now=datetime.now(UTC),
+                time_left=lambda: context.get_remaining_time_in_millis() / 1000,
+            )
+        finally:
+            engine.rest()
         record(result)
         return result.as_dict()

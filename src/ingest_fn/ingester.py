@@ -111,6 +111,10 @@ class Ingester:
         with suppress(IngestError):
             self._parts.ledger().refuse(refusal, str(error))
 
+    def rest(self) -> None:
+        """A run is over: what was given up of it begins nothing any more."""
+        self._parts.rest()
+
     def close(self) -> None:
         """Close the database connections."""
         self._parts.close()

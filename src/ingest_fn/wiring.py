@@ -47,8 +47,8 @@ class Parts:
     def bound(self, time_left: Callable[[], float]) -> Callable[[], float]:
         """From here on no wait goes beyond ``time_left`` (seconds until the run must be over).
 
-        What comes back says the same, and that no time is left once the next run has begun: a
-        thread that was given up may wake in it, and must begin nothing any more.
+        What comes back says the same, and that no time is left after ``rest``: a thread that was
+        given up may wake in the next run, and must begin nothing any more.
         """
         self._run = run = object()
 
@@ -58,6 +58,10 @@ class Parts:
         self.connections.bound(left)
         self.home.time_left = left
         return left
+
+    def rest(self) -> None:
+        """No time is left to whatever the last run gave up."""
+        self._run = object()
 
     @cached_property
     def home(self) -> Clients:
