@@ -38,7 +38,10 @@ RETURNS TABLE (
     network_mb_per_day numeric,
     network_peak_mbps numeric,
     low_use_days integer,
-    week bigint[]
+    week bigint[],
+    ebs_peak_mbps numeric,
+    surplus_credits numeric,
+    failed_hours integer
 )
 LANGUAGE plpgsql
 STABLE
@@ -199,10 +202,22 @@ BEGIN
                 sum(metrics.network_in + metrics.network_out) AS network_sum,
                 count(metrics.network_in + metrics.network_out) AS network_hours,
                 max(greatest(metrics.network_in, metrics.network_out)) AS network_peak,
+                -- Of the busiest sample. Twelve in an hour are of five minutes each, sixty of one.
+                max(
+                    greatest(metrics.network_in_max, metrics.network_out_max)
+                        * CASE WHEN metrics.sample_count > 12 THEN 60 ELSE 12 END
+                ) AS network_busiest,
+                max(
+                    (metrics.ebs_read_bytes_max + metrics.ebs_write_bytes_max)
+                        * CASE WHEN metrics.sample_count > 12 THEN 60 ELSE 12 END
+                ) AS ebs_busiest,
+                sum(metrics.cpu_surplus_credits_charged) AS surplus,
+                count(*) FILTER (WHERE metrics.status_check_failed > 0) AS failed,
                 count(metrics.memory_utilization) AS memory_hours,
                 sum(metrics.memory_utilization::double precision) AS memory_sum,
-                max(metrics.memory_utilization) AS memory_max,
-                array_agg(metrics.memory_utilization)
+                max(coalesce(metrics.memory_utilization_max, metrics.memory_utilization))
+                    AS memory_max,
+                array_agg(coalesce(metrics.memory_utilization_max, metrics.memory_utilization))
                     FILTER (WHERE metrics.memory_utilization IS NOT NULL) AS memory,
                 -- Bit n: it has the hour n. Bit 24 + n: it was busy then, or nobody knows.
                 bit_or(
@@ -234,7 +249,10 @@ BEGIN
             array_agg(cpu_max ORDER BY cpu_max DESC) FILTER (WHERE cpu_max IS NOT NULL) AS cpu_tops,
             sum(network_sum) / nullif(sum(network_hours), 0) * 24 AS network_per_day,
             sum(network_hours)::integer AS network_hours,
-            max(network_peak) AS network_peak,
+            greatest(max(network_busiest), max(network_peak)) AS network_peak,
+            max(ebs_busiest) AS ebs_peak,
+            sum(surplus) AS surplus,
+            sum(failed)::integer AS failed_hours,
             sum(memory_hours)::integer AS memory_hours,
             sum(memory_sum) / nullif(sum(memory_hours), 0) AS memory_mean,
             max(memory_max) AS memory_max,
@@ -409,7 +427,10 @@ BEGIN
         (ranks.network_per_day / 1e6)::numeric,
         (ranks.network_peak * 8 / 3600 / 1e6)::numeric,
         coalesce(ranks.low_use_days, 0),
-        ranks.week
+        ranks.week,
+        (ranks.ebs_peak * 8 / 3600 / 1e6)::numeric,
+        ranks.surplus::numeric,
+        coalesce(ranks.failed_hours, 0)
     FROM machines
     JOIN instances ON instances.id = machines.key
     JOIN launches ON launches.key = machines.key
@@ -449,7 +470,8 @@ SELECT
     memory_p995,
     memory_max,
     network_mb_per_day,
-    network_peak_mbps
+    network_peak_mbps,
+    ebs_peak_mbps
 FROM utilization(now(), 14, with_p95 => true);
 
 COMMENT ON VIEW utilization_14d IS
@@ -462,6 +484,7 @@ COMMENT ON COLUMN utilization_14d.cpu_p995 IS 'Percent: 99.5th percentile of the
 COMMENT ON COLUMN utilization_14d.memory_hours IS 'Hours whose memory is known.';
 COMMENT ON COLUMN utilization_14d.network_mb_per_day IS 'In and out, 10^6 bytes, mean per day.';
 COMMENT ON COLUMN utilization_14d.network_peak_mbps IS
-    'Mbit/s of the busier direction: mean of the busiest hour.';
+    'Mbit/s of the busier direction: of the busiest one to five minutes where the metric is '
+    'collected, otherwise the mean of the busiest hour.';
 
 GRANT SELECT ON utilization_14d TO hourmeter_reader;
