@@ -61,11 +61,26 @@ DECLARE
     tolerated interval := make_interval(hours => 24 * utilization.days) / 10;
     quiet_cpu real := utilization.quiet_cpu_percent;
     quiet_network double precision := utilization.quiet_network_bytes_per_second * 3600;
+    further boolean;
 BEGIN
     IF utilization.days NOT BETWEEN 1 AND 455 OR utilization.as_of IS NULL THEN
         RAISE invalid_parameter_value
             USING MESSAGE = 'as_of takes a time and days a number from 1 to 455';
     END IF;
+    -- Are further metrics collected at all? One hour of each day says so, and where they are not,
+    -- nothing is spent on them.
+    further := EXISTS (
+        SELECT FROM metrics
+        WHERE "timestamp" = ANY(ARRAY(
+            SELECT generate_series(from_, until_ - interval '1 hour', interval '24 hours')
+        ))
+        AND (
+            network_in_max IS NOT NULL
+            OR ebs_read_bytes_max IS NOT NULL
+            OR cpu_surplus_credits_charged IS NOT NULL
+            OR status_check_failed IS NOT NULL
+        )
+    );
     RETURN QUERY
     WITH changes AS MATERIALIZED (
         SELECT
@@ -204,15 +219,19 @@ BEGIN
                 max(greatest(metrics.network_in, metrics.network_out)) AS network_peak,
                 -- Of the busiest sample. Twelve in an hour are of five minutes each, sixty of one.
                 max(
-                    greatest(metrics.network_in_max, metrics.network_out_max)
-                        * CASE WHEN metrics.sample_count > 12 THEN 60 ELSE 12 END
+                    CASE WHEN further THEN
+                        greatest(metrics.network_in_max, metrics.network_out_max)
+                            * CASE WHEN metrics.sample_count > 12 THEN 60 ELSE 12 END
+                    END
                 ) AS network_busiest,
                 max(
-                    (metrics.ebs_read_bytes_max + metrics.ebs_write_bytes_max)
-                        * CASE WHEN metrics.sample_count > 12 THEN 60 ELSE 12 END
+                    CASE WHEN further THEN
+                        (metrics.ebs_read_bytes_max + metrics.ebs_write_bytes_max)
+                            * CASE WHEN metrics.sample_count > 12 THEN 60 ELSE 12 END
+                    END
                 ) AS ebs_busiest,
-                sum(metrics.cpu_surplus_credits_charged) AS surplus,
-                count(*) FILTER (WHERE metrics.status_check_failed > 0) AS failed,
+                sum(CASE WHEN further THEN metrics.cpu_surplus_credits_charged END) AS surplus,
+                count(*) FILTER (WHERE further AND metrics.status_check_failed > 0) AS failed,
                 count(metrics.memory_utilization) AS memory_hours,
                 sum(metrics.memory_utilization::double precision) AS memory_sum,
                 max(coalesce(metrics.memory_utilization_max, metrics.memory_utilization))
