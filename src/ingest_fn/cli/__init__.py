@@ -20,11 +20,14 @@ from ingest_fn.cli.commands.prices import prices
 from ingest_fn.cli.commands.synthetic import synthetic
 from ingest_fn.cli.streams import forgive
 from ingest_fn.errors import (
+    LONGEST_HINT,
+    LONGEST_MESSAGE,
     IncompleteRunError,
     IngestError,
     StoreError,
     StoreUnreachableError,
     UnexpectedError,
+    printable,
 )
 
 OK, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -116,6 +119,7 @@ def _exit_now(code: int) -> None:
 
 
 def _say(message: str, hint: str) -> None:
+    message, hint = printable(message, LONGEST_MESSAGE), printable(hint, LONGEST_HINT)
     print(f"error: {message}", file=sys.stderr)
     if hint:
         print(f"       {hint}", file=sys.stderr)

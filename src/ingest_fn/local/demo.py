@@ -66,7 +66,7 @@ def demo() -> None:
     event = json.loads(EVENT.read_text())
     window = parse_event(event, now=datetime.now(UTC), lookback_hours=24).window
     with _database(console) as url, local_aws("eu-central-1") as aws:
-        os.environ.update(aws.environment())
+        aws.take_over(os.environ)
         os.environ.update(DATABASE_URL=url, INSTANCE_IDS_PARAMETER=PARAMETER)
         before, after = upgrade(login_for(database({"DATABASE_URL": url}), None))
         state = "made" if before is None else "up to date"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+from psycopg.pq import Conninfo
 
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.local.cluster import ADDRESS, USER, Cluster
@@ -19,6 +21,9 @@ from ingest_fn.local.programs import find_programs
 
 DIRECTORY = Path(".local/postgres")
 DATABASE = "ingest"
+
+_FURTHER = {"PGDATESTYLE", "PGGEQO", "PGSERVICEFILE", "PGSYSCONFDIR", "PGTZ"}
+"""Variables of libpq's beside those of its connection parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def local_postgres(
     are faster, but a crash may destroy the data. Raises ConfigurationError.
     """
     directory = directory.absolute()
-    with _signals_as_interrupts(), _locked(directory, notify):
+    with _signals_as_interrupts(), _locked(directory, notify), _no_libpq_variables():
         programs = find_programs(directory)
         cluster = Cluster(directory, programs, durable=durable)
         cluster.ensure_data()
@@ -112,3 +117,14 @@ def _signals_as_interrupts() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _no_libpq_variables() -> Iterator[None]:
+    """What the shell says for other servers (PGSERVICE, PGOPTIONS) is not for this one."""
+    names = {option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar}
+    kept = {name: os.environ.pop(name) for name in names | _FURTHER if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)

@@ -57,7 +57,9 @@ class PostgresMetrics:
     def _write(self, connection: Session, rows: Rows) -> Written:
         keys = self._known(connection, rows.instance_ids)
         if len(keys) == len(rows.instance_ids):
-            return self._changes(connection, "write_metrics", rows, keys)
+            written = self._changes(connection, "write_metrics", rows, keys)
+            self._place(connection, [keys[id_] for id_ in written.changes])
+            return written
         created = self._create(connection, [i for i in rows.instance_ids if i not in keys])
         keys |= created
         if len(keys) < len(rows.instance_ids):  # an overlapping run created them meanwhile
@@ -74,6 +76,12 @@ class PostgresMetrics:
         if created:
             connection.xact_id = created[0][2]
         return {instance_id: key for instance_id, key, _ in created}
+
+    def _place(self, connection: Session, keys: list[int]) -> None:
+        """A run in the wrong Region made the row first; the Region that has the data is right."""
+        if keys:
+            parameters = {"keys": keys, "region": self._region}
+            connection.execute(statement("place_instances"), parameters)
 
     def _preview(self, connection: Session, rows: Rows) -> Written:
         keys = self._known(connection, rows.instance_ids)
