@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,8 +83,17 @@ def exit_on_error() -> Iterator[None]:
 
     With ``--json``, stdout gets the error as an object too: ``{"error": …, "hint": …}``.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot print an arrow gets a question mark.
+            stream.reconfigure(errors="replace")
     try:
         yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read this has seen enough. Python must not trip over it again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OK)
     except IngestError as error:
         _say(error.message, error.hint)
         sys.exit(_exit_code(error))

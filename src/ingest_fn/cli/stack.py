@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 
-from ingest_fn.cli import exit_on_error
 from ingest_fn.errors import ConfigurationError
 
 MOST = 1_000
@@ -25,6 +24,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog=f"make {action}", allow_abbrev=False)
     if action != "down":
         parser.add_argument("--instances", type=_count, default=10, help="how many machines")
+    if action in {"up", "serve"}:
+        parser.add_argument("--postgres-port", type=int, default=54320, help="where to listen")
+        parser.add_argument("--aws-port", type=int, default=45660, help="where to listen")
     if action == "run":
         parser.add_argument(
             "--into-my-database",
@@ -45,7 +47,8 @@ def main() -> None:
     if action == "down":
         stack.down()
     else:
-        (stack.up if action == "up" else stack.serve)(given.instances)
+        wish = stack.Wish(given.instances, given.postgres_port, given.aws_port)
+        (stack.up if action == "up" else stack.serve)(wish)
 
 
 def _count(text: str) -> int:
@@ -84,5 +87,11 @@ def _default_interrupts() -> None:
 
 
 if __name__ == "__main__":
+    try:
+        from ingest_fn.cli import exit_on_error
+    except KeyboardInterrupt:
+        # Half a second goes by with imports, and Ctrl-C may come in it.
+        print("Interrupted. Nothing was begun.", file=sys.stderr)
+        sys.exit(130)
     with exit_on_error():
         main()

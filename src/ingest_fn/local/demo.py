@@ -37,7 +37,7 @@ TOO_OLD = timedelta(days=400)
 SHOWN = {
     "status": (),
     "window": (),
-    "instances": ("requested", "ok", "empty", "partial", "failed", "not_due"),
+    "instances": ("requested", "ok", "partial", "failed"),
     "rows": (),
     "hours": (),
     "cloudwatch": ("calls", "metrics_billed", "estimated_cost_usd"),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -41,22 +42,32 @@ _FOREIGN = (
 )
 
 
-def up(instances: int = MACHINES) -> None:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How many machines, and at which ports of 127.0.0.1 the servers are to listen."""
+
+    instances: int = MACHINES
+    postgres_port: int = POSTGRES_PORT
+    aws_port: int = AWS_PORT
+
+
+def up(wish: Wish) -> None:
     """Start the stack in the background, if it is not there, and print how to use it.
 
     Raises ConfigurationError where it does not start.
     """
     if running_stack(FOLDER.absolute()) is None:
-        _start(instances)
+        _start(wish)
     print(ENV.read_text(encoding="utf-8"), end="")
     print(f"# The same is in {ENV}: . {ENV}   End it all: make down", file=sys.stderr)
 
 
-def _start(instances: int) -> None:
+def _start(wish: Wish) -> None:
     FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
     for stale in (ENV, FOLDER / STACK):
         stale.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "ingest_fn.cli.stack", "serve", "--instances", str(instances)]
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(wish).items()]
+    command = [sys.executable, "-m", "ingest_fn.cli.stack", "serve", *options]
     with LOG.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command,
@@ -110,16 +121,16 @@ def _forget() -> None:
         file.unlink(missing_ok=True)
 
 
-def serve(instances: int) -> None:
+def serve(wish: Wish) -> None:
     """Keep both servers and a fleet with fifteen days of metrics, until a signal comes."""
     with (
-        local_postgres(notify=print, port=POSTGRES_PORT) as server,
-        local_aws(REGION, AWS_PORT) as aws,
+        local_postgres(notify=print, port=wish.postgres_port) as server,
+        local_aws(REGION, wish.aws_port) as aws,
         world.only_local(aws),
     ):
         world.prepare(server.url, REGION)
         end = floor(datetime.now(UTC))
-        fleet = world.populate(instances, SEED, Window(end - world.HISTORY, end), REGION)
+        fleet = world.populate(wish.instances, SEED, Window(end - world.HISTORY, end), REGION)
         _write(ENV, _exports(aws, server.url))
         _write(FOLDER / STACK, json.dumps({"pid": os.getpid(), "url": server.url}))
         try:
