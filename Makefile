@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+SEEDS ?= 1-500
 ARCH ?=
 
 BIN := .venv/bin
@@ -27,7 +28,7 @@ export PIP_REQUIRE_VIRTUALENV := 0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run up down psql test test-full check fix build rds-ca rehearse sam-local bench bench-full docs lock clean
+.PHONY: help setup run up down psql test test-full check fix build rds-ca rehearse sam-local bench bench-full docs lock clean chaos fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,16 +67,23 @@ psql: setup ## Query what `make run` stored
 	@$(BIN)/python -m ingest_fn.cli.stack psql $(ARGS)
 
 test: setup .venv-sam/.ready .venv-checkov/.ready ## Run the tests that need nothing but this folder
-	$(BIN)/pytest tests/unit tests/integration tests/cli tests/docs tests/template tests/artifact $(ARGS)
+	$(BIN)/pytest tests/unit tests/integration tests/cli tests/docs tests/template tests/artifact tests/chaos tests/fuzz $(ARGS)
 
 test-full: test ## Run these tests, then those that need PgBouncer, a TLS server or Docker
 	$(BIN)/pytest tests/system $(ARGS)
 
-check: setup ## Check lint, format, types, and which module may import which
+chaos: setup ## Play schedules of faults against the real handler (SEEDS=1-500), on PostgreSQL 15 and 18
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(ARGS)
+
+fuzz: setup ## Try 50,000 odd events, parameters, answers, environments and arguments (20 minutes)
+	FUZZ=long $(BIN)/pytest tests/fuzz --timeout=3600 $(ARGS)
+
+check: setup ## Lint Python and SQL, format, types, and which module may import which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/sqlfluff lint --processes 0 src/ingest_fn/postgres
 	bash -n .ci/run
 
 fix: setup ## Correct what the linter and the formatter can correct

@@ -119,7 +119,7 @@ def _serve(count: int, port: Connection) -> None:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Do not log."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         port.send(server.server_port)
@@ -147,7 +147,7 @@ def ec2(count: int) -> Iterator[None]:
 
 
 def stock() -> int:
-    """What a good user writes: boto3's paginator, full pages."""
+    """The usual way: boto3's paginator with full pages."""
     found = boto3.client("ec2").get_paginator("describe_instances")
     answers = found.paginate(PaginationConfig={"PageSize": PAGE})
     return sum(len(r["Instances"]) for answer in answers for r in answer["Reservations"])
@@ -168,7 +168,7 @@ def measured(work: Callable[[], int], count: int) -> tuple[float, float]:
 
 
 def results(count: int = INSTANCES) -> str:
-    """Measure, and say it in a table."""
+    """Measure, and return a table."""
     ways = {"stock boto3": stock, "this reader, machines made": reader}
     with ec2(1):  # models and code are loaded once
         for work in ways.values():

@@ -31,6 +31,7 @@ WINDOW = Window(NOW.replace(minute=0) - 24 * HOUR, NOW.replace(minute=0))
 SERVICE_DELAY, WIRE_DELAY = 0.03, 0.001
 
 ENVIRONMENT = {
+    "FIRST_LOOKBACK_HOURS": "24",  # the scripts read a day as well
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "benchmark",

@@ -15,7 +15,8 @@ from benchmarks.harness import WINDOW, ids, stage, table
 from benchmarks.simulator import answer_of
 from benchmarks.store import begin
 from ingest_fn.aws.clients import Clients
-from ingest_fn.cloudwatch.metric_data import MetricData, _Answers, _body
+from ingest_fn.cloudwatch.metric_data import MetricData, _Answers
+from ingest_fn.cloudwatch.queries import body_of
 from ingest_fn.cloudwatch.wire import GetMetricData
 from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.model import Batch
@@ -42,7 +43,7 @@ def results() -> str:
     batch = Batch(ids(BATCH), WINDOW)
     with stage(service=0.0, wire=0.0) as at:
         clients = Clients(at.env["AWS_REGION"], 1)
-        call, body = GetMetricData(clients.make("cloudwatch")), _body(batch, None)
+        call, body = GetMetricData(clients.make("cloudwatch")), body_of(batch, None)
         encoded = answer_of(body)
         page = orjson.loads(encoded)
         readings = MetricData(clients.make("cloudwatch"), Pace(1e12)).fetch(batch).readings
@@ -61,7 +62,7 @@ def results() -> str:
             decoding = cpu_us(lambda: orjson.loads(encoded))
             whole_call = cpu_us(lambda: call(body))
             figures = {
-                "make the request": cpu_us(lambda: _body(batch, None)),
+                "make the request": cpu_us(lambda: body_of(batch, None)),
                 "botocore: sign, send, receive": whole_call - decoding,
                 "decode the answer": decoding,
                 "merge it into readings": cpu_us(merged),

@@ -1,4 +1,4 @@
-"""Fleets in several emulated accounts and Regions, and roles that refuse or expire soon."""
+"""Fleets in several emulated accounts and Regions, and roles that refuse or expire early."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ INGESTER = "arn:aws:sts::123456789012:assumed-role/ingest/fn"
 
 
 def role(account_id: str) -> str:
-    """The role that the ingester is to assume there."""
+    """The role that the ingester assumes in that account."""
     return f"arn:aws:iam::{account_id}:role/reader"
 
 
 class Place:
-    """One account and Region, seen from within."""
+    """One account and Region, with clients that belong to it."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self.account_id, self.region = account_id, region
@@ -38,7 +38,7 @@ class Place:
         return self._session.client(service)
 
     def launch(self, count: int, value: str, key: str = "Name") -> list[str]:
-        """New instances with a tag."""
+        """Start instances with a tag."""
         tags = [{"ResourceType": "instance", "Tags": [{"Key": key, "Value": value}]}]
         made = self.client("ec2").run_instances(
             ImageId=AMI, MinCount=count, MaxCount=count, TagSpecifications=tags
@@ -46,7 +46,7 @@ class Place:
         return [instance["InstanceId"] for instance in made["Instances"]]
 
     def publish(self, instance_id: str, cpu: float, hours: int = 2) -> None:
-        """CPU of the last hours before END."""
+        """Publish CPU for the last hours before END."""
         self.client("cloudwatch").put_metric_data(
             Namespace="AWS/EC2",
             MetricData=[
@@ -61,17 +61,17 @@ class Place:
         )
 
     def target(self, **which: object) -> dict[str, object]:
-        """A target here, read in the reader's role."""
+        """A target for this place, to be read in the reader's role."""
         here = {"account_id": self.account_id, "region": self.region}
         return here | {"role_arn": role(self.account_id)} | which
 
 
 class Sts:
-    """Stands before moto's STS, which lets everybody into every role for an hour."""
+    """Replaces AssumeRole of moto's STS, which grants every role to everybody for one hour."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.assumed: list[tuple[str, str, str | None]] = []
-        """Role, session name and external id of every call."""
+        """Role, session name and external id of each call."""
         self.denied: set[str] = set()
         self.external_ids: dict[str, str] = {}
         self.lifetime = timedelta(hours=1)

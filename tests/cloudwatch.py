@@ -1,4 +1,4 @@
-"""A CloudWatch of the tests' own: the real wire format, the real limits, and faults on demand.
+"""A CloudWatch for the tests: the real wire format, the real limits, and faults on demand.
 
 It speaks AWS JSON 1.0 over HTTP as botocore does, so everything in front of it is real. Samples
 are aggregated into periods that start at StartTime, as CloudWatch does and moto does not.
@@ -54,37 +54,37 @@ class Call:
 
 @dataclass
 class CloudWatch:
-    """The service's state: what it knows, what it is to get wrong, and what it was asked."""
+    """The state of the service: its data, the faults that it has, and the calls that came in."""
 
     samples: dict[tuple[str, str], list[Sample]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     page_points: int = 100_800
-    """Datapoints a page: a series that does not fit goes on on the next one."""
+    """Datapoints per page. A series that does not fit continues on the next page."""
     too_large_above: int = 500
-    """Queries in one call above which the answer is HTTP 413."""
+    """A call with more queries is answered with HTTP 413."""
     statuses: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(instance, metric) to the StatusCode that its results have; PartialData sends half."""
+    """The StatusCode of the results by (instance, metric). PartialData sends half of the values."""
     omitted: set[str] = field(default_factory=set)
     """Instances that get no result at all."""
     poisoned: set[str] = field(default_factory=set)
-    """Instances that fail the validation of a whole call."""
+    """A call with one of these instances fails validation as a whole."""
     refusals: list[Refusal] = field(default_factory=list)
-    """Answers for the next calls, before anything else."""
+    """Errors for the next calls, before anything else is looked at."""
     refuse: Callable[[Call], Refusal | None] = lambda _: None
     global_message: str | None = None
     shift: int = 0
     """Seconds added to every timestamp that is sent."""
     mangle: Callable[[bytes], bytes] = bytes
-    """Done to the body of every good answer, behind its Content-Length."""
+    """Changes the body of every good answer, but not its Content-Length."""
     before: Callable[[], object] = lambda: None
-    """Called as each call comes in: a delay, a barrier."""
+    """Called when a call comes in: a delay, a barrier."""
     url: str = ""
 
     def put(
         self, instance_id: str, metric: str, moment: datetime, average: float,
         *, maximum: float | None = None, samples: int = 12,
     ) -> None:  # fmt: skip
-        """Samples that all came in at ``moment``."""
+        """Add samples that all came in at ``moment``."""
         most = average if maximum is None else maximum
         sample = Sample(moment.timestamp(), samples, average * samples, most)
         self.samples.setdefault((instance_id, metric), []).append(sample)
@@ -224,7 +224,7 @@ class CloudWatch:
     def _points(
         self, instance_id: str, stat: dict[str, Any], start: float, end: float
     ) -> list[tuple[float, float]]:
-        """Periods counted from StartTime, ascending; one without samples is not there."""
+        """Periods from StartTime on, ascending. A period without samples is left out."""
         period, buckets = stat["Period"], dict[int, list[Sample]]()
         for sample in self.samples.get((instance_id, stat["Metric"]["MetricName"]), ()):
             if start <= sample.moment < end:
@@ -278,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = length is not None and length != len(content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
 
 class _Server(ThreadingHTTPServer):

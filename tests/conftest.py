@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -54,3 +55,29 @@ def cold_handler() -> Iterator[Handler]:
     if app.ingester.cache_info().currsize:
         app.ingester().close()
     app.ingester.cache_clear()
+
+
+PLANTED = re.compile(r"marker-[a-z]+-[0-9a-z-]+|marker-(?:password|aws-secret|session-token)")
+"""What the tests plant wherever a secret can stand."""
+
+_shown: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Search all that a test let anybody see: its output and its log, whether it passed or not."""
+    text = "\n".join(content for name, content in report.sections if name.startswith("Captured"))
+    if found := PLANTED.search(text):
+        _shown.append(f"{report.nodeid} shows {found[0]}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A secret in any output fails the whole run."""
+    if _shown:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the tests that showed one."""
+    for line in _shown:
+        terminalreporter.write_line(f"SECRET: {line}")

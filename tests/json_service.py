@@ -1,4 +1,4 @@
-"""An endpoint in place of one of AWS's JSON services, for what the emulator never answers."""
+"""An endpoint that replaces one of AWS's JSON services, for answers that moto never gives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Body = dict[str, Any]
 
 @contextmanager
 def running_json_service(answer: Callable[[Body], tuple[int, Body]]) -> Iterator[str]:
-    """The address of a service that meets each request's body with a status and a body."""
+    """The address of a service. It maps the body of a request to a status and a body."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -28,7 +28,7 @@ def running_json_service(answer: Callable[[Body], tuple[int, Body]]) -> Iterator
             self.wfile.write(sent)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Do not log."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -48,7 +48,7 @@ class Artifact:
     said: str
 
     def path_of(self, *layers: str) -> list[Path]:
-        """What Lambda would put on the path for these layers."""
+        """The path that Lambda makes of these layers."""
         return [self.folder / layer / "python" for layer in layers]
 
 
@@ -102,19 +102,19 @@ class Lambda:
     log_file: Path
 
     def invoke(self, event: object) -> dict[str, Any]:
-        """The function's answer; what it raises is an answer with ``errorMessage``."""
+        """The function's answer. If it raises, the answer has ``errorMessage``."""
         request = urllib.request.Request(self.url, json.dumps(event).encode())
         with urllib.request.urlopen(request, timeout=60) as answer:
             said: dict[str, Any] = json.loads(answer.read())
             return said
 
     def log(self) -> list[dict[str, Any]]:
-        """The lines of the log that are JSON, as CloudWatch Logs would get them."""
+        """The JSON lines of the log, as CloudWatch Logs would get them."""
         lines = self.log_file.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def init_ms(self) -> float:
-        """What the init phase took. The REPORT line's own figure means nothing here."""
+        """Milliseconds of the init phase. The figure in the REPORT line means nothing here."""
         found = _INIT.search(self.log_file.read_text())
         assert found, self.log_file.read_text()
         return float(found[1])

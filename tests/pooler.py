@@ -1,4 +1,4 @@
-"""PgBouncer before a server: a transaction pooler, as RDS Proxy is one, and a server with TLS."""
+"""PgBouncer: a transaction pooler like RDS Proxy, and a server with TLS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Pooler:
     port: int
 
     def before(self, url: str) -> str:
-        """The same database, by way of the pooler."""
+        """The URL of the same database through the pooler."""
         parts = urlsplit(url)
         netloc = parts.netloc.rpartition(":")[0] + f":{self.port}"
         return urlunsplit(parts._replace(netloc=netloc))
@@ -33,7 +33,7 @@ class Pooler:
 def running_pooler(folder: Path, server_url: str, **settings: str) -> Iterator[Pooler]:
     """PgBouncer in transaction mode, with two connections to the server for each database.
 
-    It lets everybody in. Debian's does not track prepared statements, so that one is an error.
+    It accepts every login. Debian's version does not track prepared statements, so using one fails.
     """
     assert PROGRAM is not None
     server = urlsplit(server_url)
@@ -56,7 +56,7 @@ def running_pooler(folder: Path, server_url: str, **settings: str) -> Iterator[P
     file = folder / "pgbouncer.ini"
     file.write_text("\n".join(["[databases]", f"* = {target}", "[pgbouncer]", *lines]) + "\n")
     command = [PROGRAM, str(file)]
-    if os.geteuid() == 0:  # which it refuses
+    if os.geteuid() == 0:  # PgBouncer refuses to run as root
         command = ["unshare", "--user", "--map-user=65534", "--map-group=65534", *command]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:

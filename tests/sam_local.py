@@ -1,9 +1,9 @@
-"""``sam local invoke`` of every sample event: AWS's own container, the rest on this machine.
+"""Run every sample event by ``sam local invoke``, in AWS's own container.
 
-``make sam-local``. It needs a Docker engine on Linux and ``make build`` behind it. Parameter Store,
-Secrets Manager and CloudWatch are emulated, the PostgreSQL is real; all listen on loopback, so the
-container comes to them through relays on Docker's bridge. ``ARGS=--skip-pull-image`` takes the
-image that is there.
+``make sam-local`` starts it, after ``make build``. It needs a Docker engine on Linux. Parameter
+Store, Secrets Manager and CloudWatch are emulated, and PostgreSQL is real. They listen on loopback,
+so the container reaches them through relays on Docker's bridge. ``ARGS=--skip-pull-image`` uses
+the image that is already there.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ SAM = ROOT / ".venv-sam" / "bin" / "sam"
 HOST = "host.docker.internal"
 PARAMETER, INSTANCE_ID = "/fleet/instance-ids", "i-0123456789abcdef0"
 ELSEWHERE = {"target.json"}
-"""Events that take a role of another account, which a container cannot be given here."""
+"""Events that need a role of another account, which does not exist here."""
 
 
 def bridge() -> str | None:
-    """The address of this machine on Docker's bridge; None where no engine answers."""
+    """The address of this machine on Docker's bridge. None if no engine answers."""
     command = ["docker", "network", "inspect", "bridge", "--format"]
     try:
         done = subprocess.run(
@@ -60,7 +60,7 @@ def bridge() -> str | None:
 
 
 class _Relay(socketserver.BaseRequestHandler):
-    """Hands on whatever comes to the same port of loopback, and back."""
+    """Forwards everything to the same port of loopback, and back."""
 
     def handle(self) -> None:
         here: socket.socket = self.request
@@ -80,7 +80,7 @@ class _Relays(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def relayed(address: str, *ports: int) -> Iterator[None]:
-    """Ports of loopback, on ``address`` too."""
+    """Make ports of loopback available on ``address`` too."""
     with ExitStack() as stack:
         for port in ports:
             server = stack.enter_context(_Relays((address, port), _Relay))
@@ -90,7 +90,7 @@ def relayed(address: str, *ports: int) -> Iterator[None]:
 
 
 def variables(aws: LocalAws, cloudwatch: CloudWatch, url: str) -> dict[str, str]:
-    """What takes the place of the template's variables; sam hands on only those that it sets."""
+    """Values for the template's variables. sam passes on only variables that the template has."""
     parts = urlsplit(url)
     secret = json.dumps({"username": parts.username, "password": parts.password})
     boto3.client("ssm").put_parameter(Name=PARAMETER, Type="StringList", Value=INSTANCE_ID)
@@ -146,7 +146,7 @@ def invoke(
 
 
 def main() -> int:
-    """Invoke them all; 0 where each was answered by a whole run."""
+    """Invoke all events. Returns 0 if every answer is a complete run."""
     address = bridge()
     if address is None:
         print("No Docker engine answers, and sam local invoke needs one.", file=sys.stderr)

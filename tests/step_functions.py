@@ -1,7 +1,7 @@
-"""The state machine of the template, run by moto's interpreter, its functions by the real handlers.
+"""The state machine of the template in moto's interpreter, with the real handlers.
 
-moto's Lambda without Docker answers with what it was sent. Here it calls the handler instead, as
-Lambda does: JSON in, JSON out, and an error as its type and message.
+moto's Lambda without Docker returns what it was sent. Here it calls the handler instead, as Lambda
+does: JSON in, JSON out, and an error as its type and message.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Lambda:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def invoke(self, arn: str, _: object, body: str, __: object, headers: dict[str, str]) -> bytes:
-        """In the place of moto's echo."""
+        """Replaces the method of moto that returns its input."""
         name, event = arn.rsplit(":", 1)[1], json.loads(body)
         ingesting = name == "IngestFunctionArn"
         with self._lock:
@@ -68,7 +68,7 @@ class Lambda:
         return json.dumps(answer).encode()
 
     def parts(self) -> list[dict[str, Any]]:
-        """The events that the ingesting function had."""
+        """The events that the ingesting function received."""
         return [event for name, event in self.calls if name == "IngestFunctionArn"]
 
 
@@ -80,7 +80,7 @@ class Machine:
     functions: Lambda
 
     def run(self, event: dict[str, Any], within: float = 60) -> dict[str, Any]:
-        """One execution, to its end: status, output or error and cause."""
+        """Run one execution to its end: status, and output or error and cause."""
         client = boto3.client("stepfunctions")
         execution = client.start_execution(
             stateMachineArn=self.arn, name=str(uuid4()), input=json.dumps(event)
@@ -99,7 +99,7 @@ def state_machine(
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Machine:
-    """The machine in the emulator; ``change`` may hint its definition first."""
+    """The machine in the emulator. ``change`` may change its definition first."""
     functions = Lambda()
     monkeypatch.setenv("MOTO_PORT", aws.url.rsplit(":", 1)[1])
     monkeypatch.setitem(default_user_config, "stepfunctions", {"execute_state_machine": True})
@@ -107,7 +107,7 @@ def state_machine(
     monkeypatch.setattr(LambdaSimpleBackend, "invoke", functions.invoke)
     definition = json.loads(substituted(DEFINITION.read_text()))
     for state in definition["States"].values():
-        if "ToleratedFailurePercentage" in state:  # moto's grammar wants a fraction
+        if "ToleratedFailurePercentage" in state:  # moto's grammar needs a fraction
             state["ToleratedFailurePercentage"] = float(state["ToleratedFailurePercentage"])
     change(definition)
     made = boto3.client("stepfunctions").create_state_machine(
@@ -119,7 +119,7 @@ def state_machine(
 
 
 def substituted(definition: str) -> str:
-    """The definition as CloudFormation hands it on."""
+    """The definition with its substitutions, as CloudFormation makes them."""
     for name in FUNCTIONS:
         arn = f"arn:aws:lambda:{REGION}:{HOME}:function:{name}"
         definition = definition.replace("${" + name + "}", arn)

@@ -12,8 +12,8 @@ import pytest
 
 from ingest_fn.errors import StoreError
 from ingest_fn.pipeline.arrears import Due, Settlement
-from ingest_fn.pipeline.ingest import Ledger, MetricSink
 from ingest_fn.pipeline.model import Change, Cost, InstanceOutcome, Outcome, Reading, Rows, Written
+from ingest_fn.pipeline.ports import Ledger, MetricSink
 from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.pipeline.rows import make_rows
 from tests.making import (

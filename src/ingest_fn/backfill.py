@@ -9,10 +9,12 @@ from datetime import datetime
 from uuid import uuid4
 
 from ingest_fn.errors import ConfigurationError, IncompleteRunError
+from ingest_fn.fleet import known_wants
 from ingest_fn.pipeline.backfill import Volume, pieces, volume
-from ingest_fn.pipeline.ingest import NoObserver, run
+from ingest_fn.pipeline.ingest import run
 from ingest_fn.pipeline.model import HOUR, Api, Window, zulu
 from ingest_fn.pipeline.plan import DATAPOINTS_A_SECOND, QUOTA_SHARE, make_plan
+from ingest_fn.pipeline.ports import NoObserver
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH, cheaper_api, run_cost
 from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.request.window import RETENTION, floor
@@ -101,6 +103,10 @@ def run_backfill(
         (need,) = due.needs
         arrears = parts.arrears(need.instance_ids, need.window.end, None)
         known = arrears.known()
+        settings = parts.settings
+        wanted = known_wants(
+            parts.connections, need.instance_ids, settings.metrics, settings.region
+        )
         info = RunInfo(
             run_id=str(uuid4()),
             trigger="backfill",
@@ -117,6 +123,7 @@ def run_backfill(
             workers=parts.settings.calls_in_flight,
             now=now,
             datapoints_a_second=parts.settings.datapoints_a_second,
+            wanted=wanted,
         )
         recent_from = floor(now) - parts.settings.reach.lookback * HOUR
         try:

@@ -6,11 +6,14 @@ Neither ever holds a secret.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ingest_fn.pipeline.result import RunResult
 
+
+_USER_INFO = re.compile(r"(//)[^\s\"']*@")
 
 LONGEST_MESSAGE, LONGEST_HINT = 690, 300
 """Characters. Together with the blank between them they stay below a thousand."""
@@ -24,6 +27,9 @@ def printable(text: object, most: int = 200) -> str:
     """
     line = str(text)
     cut = line[: most + 1]
+    if "//" in cut:
+        # Cut or not: what stands between // and @ may be a password.
+        cut = _USER_INFO.sub(r"\1…@", line[: most + 1_000])[: most + 1]
     if not cut.isprintable():
         cut = "".join(map(_shown, cut))
     return cut if len(cut) <= most else cut[: most - 1] + "…"
@@ -77,7 +83,7 @@ class UnexpectedError(IngestError):
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         super().__init__(
             f"Something unexpected happened ({printable(what, 400)}).",
-            "Please report it, with the traceback of the log.",
+            "Please report it, with what was asked.",
         )
 
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from ingest_fn.errors import AccessDeniedError, AwsError
 from ingest_fn.pipeline.agent import Learnt, memory_series
 from ingest_fn.pipeline.catalogue import MEMORY, Need
-from ingest_fn.pipeline.ingest import MetricReader
 from ingest_fn.pipeline.machine import Machine, MachineType
 from ingest_fn.pipeline.model import Batch, Cost, Fetched
+from ingest_fn.pipeline.ports import MetricReader
 from ingest_fn.pipeline.wanted import Wanted, wanted_of
 from ingest_fn.postgres.agents import PostgresAgents
 from ingest_fn.postgres.connections import Connections
@@ -128,6 +128,24 @@ class Fleet:
 
     def _agents(self) -> PostgresAgents:
         return PostgresAgents(self.connections, self.region, self.account_id)
+
+
+def known_wants(
+    connections: Connections,
+    instance_ids: Collection[str],
+    groups: frozenset[str],
+    region: str,
+    account_id: str | None = None,
+) -> Wanted:
+    """What to read of instances by what the database knows already: AWS is asked nothing.
+
+    Raises StoreError, StoreUnreachableError.
+    """
+    types = {}
+    if groups - {MEMORY}:
+        types = PostgresMetadata(connections, region, account_id).types_of(instance_ids)
+    learnt = PostgresAgents(connections, region, account_id).known(instance_ids)
+    return wanted_of(instance_ids, groups, types, learnt)
 
 
 class Heard:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from uuid import uuid4
 
-from ingest_fn.errors import ConfigurationError, IngestError, StoreError
-from ingest_fn.pipeline.arrears import Due, Reach, ReadState, due_by_window, due_now
-from ingest_fn.pipeline.budget import NOTHING_SPENT, Choice, Spent, choose, choose_for_window
-from ingest_fn.pipeline.flow import in_time
-from ingest_fn.pipeline.ingest import NoObserver, Observer, run
-from ingest_fn.pipeline.model import HOUR, Api
-from ingest_fn.pipeline.plan import make_plan
-from ingest_fn.pipeline.result import Refusal, RunInfo, RunResult
-from ingest_fn.request.event import Request, group_of, parse_event
+from ingest_fn.errors import IngestError, StoreError
+from ingest_fn.pipeline.ingest import run
+from ingest_fn.pipeline.model import Api
+from ingest_fn.pipeline.ports import NoObserver, Observer
+from ingest_fn.pipeline.result import Refusal, RunResult
+from ingest_fn.preparation import Chosen, Prepared, choose_instances, prepare
+from ingest_fn.request.event import Request, parse_event
 from ingest_fn.request.selection import Selection
 from ingest_fn.wiring import Parts
 
@@ -45,58 +42,39 @@ class Ingester:
         Raises EventError, ConfigurationError, StoreUnreachableError before anything is written;
         IncompleteRunError after what could be read is stored.
         """
-        parts, settings = self._parts, self._parts.settings
-        parts.bound(time_left)
+        parts = self._parts
+        time_left = parts.bound(time_left)
+        lookback = parts.settings.reach.lookback
         request: Request | None = None
         try:
-            request = parse_event(event, now=now, lookback_hours=settings.reach.lookback)
+            request = parse_event(event, now=now, lookback_hours=lookback)
             trigger = trigger or request.trigger
-            named, window = request.target or request.selection or default, request.window
-            resolved = in_time(
-                "which instances to read",
-                lambda: parts.resolve(named, window, now=now, time_left=time_left),
-                time_left,
-            )
-            ids = resolved.instance_ids
-            group = None if request.own_window else group_of(request)
-            chosen = (*ids, *resolved.not_due_ids)
-            arrears = parts.arrears(chosen, request.window.end, group)
-            known = arrears.known()
-            clients = parts.accounts.clients(request.target) if request.target else parts.home
-            place = self._place(request)
-            fleet = parts.fleet(resolved, (clients, *place), now=now, time_left=time_left)
-            wanted = fleet.wanted()
-            choice = self._choice(request, wanted.metrics(ids), now)
+            chosen = choose_instances(parts, request, default, now=now, time_left=time_left)
+            prepared = prepare(parts, request, chosen, trigger, now=now, time_left=time_left)
         except IngestError as error:
             self._keep_refusal(event, request, trigger or "manual", error)
             raise
-        due = _due(request, ids, known.states, choice.freshness_hours, settings.reach)
-        plan = make_plan(
-            due,
-            api=choice.api,
-            workers=settings.calls_in_flight,
-            now=now,
-            datapoints_a_second=settings.datapoints_a_second,
-            wanted=wanted,
-        )
-        info = replace(
-            self._info(request, trigger, plan.api, due.requested),
-            not_due=due.not_due + resolved.not_due,
-            reads_from=min((need.window.start for need in due.needs), default=None),
-            freshness_hours=choice.freshness_hours,
-            plan_reason=choice.reason,
-            warnings=tuple(fleet.warnings),
-        )
+        return self._run(request, chosen, prepared, observer or NoObserver(), time_left)
+
+    def _run(
+        self,
+        request: Request,
+        chosen: Chosen,
+        prepared: Prepared,
+        observer: Observer,
+        time_left: Callable[[], float],
+    ) -> RunResult:
+        parts, fleet = self._parts, chosen.fleet
         share = request.part.quota_share if request.part else 1.0
         try:
             result = run(
-                RunResult(info, settings.runs_a_month),
-                plan,
-                fleet.listening(parts.reader(plan, clients, share)),
-                parts.sink(info, known.keys, request.recent_from),
-                parts.ledger(arrears),
-                observer=observer or NoObserver(),
-                workers=settings.calls_in_flight,
+                RunResult(prepared.info, parts.settings.runs_a_month),
+                prepared.plan,
+                fleet.listening(parts.reader(prepared.plan, chosen.clients, share)),
+                parts.sink(prepared.info, chosen.known.keys, request.recent_from),
+                parts.ledger(chosen.arrears),
+                observer=observer,
+                workers=parts.settings.calls_in_flight,
                 time_left=time_left,
                 recall=parts.connections.recall,
             )
@@ -109,57 +87,6 @@ class Ingester:
         if not request.dry_run:
             fleet.settle()
         return result
-
-    def _place(self, request: Request) -> tuple[str, str | None]:
-        """The Region and account that the request reads."""
-        target = request.target
-        return (
-            (self._parts.settings.region, None)
-            if target is None
-            else (target.region, target.account_id)
-        )
-
-    def _choice(self, request: Request, metrics: int, now: datetime) -> Choice:
-        """Which API and freshness. The ledger is asked only where there is a budget."""
-        settings = self._parts.settings
-        # The free requests that GetMetricStatistics is taken for are one million for all accounts
-        # of an organisation together, not for each.
-        api = settings.api or (Api.METRIC_DATA if request.target else None)
-        budget = settings.monthly_budget_usd
-        if request.own_window:
-            return choose_for_window(metrics, request.window, api=api)
-        if budget is not None and request.target is not None:
-            raise ConfigurationError(
-                "MONTHLY_BUDGET_USD does not work for targets: no run knows all of them.",
-                "Set FRESHNESS_HOURS instead.",
-            )
-        return choose(
-            metrics,
-            api=api,
-            freshness_hours=settings.freshness_hours,
-            runs_a_month=settings.runs_a_month,
-            budget_usd=budget,
-            spent=NOTHING_SPENT if budget is None else self._spent(now),
-        )
-
-    def _spent(self, now: datetime) -> Spent:
-        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        metrics, requests = self._parts.ledger().spent(month, now)
-        return Spent(metrics, requests, (now - month) // HOUR)
-
-    def _info(self, request: Request, trigger: str, api: Api, requested: int) -> RunInfo:
-        target = request.target
-        return RunInfo(
-            run_id=str(uuid4()),
-            trigger=trigger,
-            region=target.region if target else self._parts.settings.region,
-            window=request.window,
-            dry_run=request.dry_run,
-            api=api,
-            requested=requested,
-            account_id=target.account_id if target else None,
-            part=request.part,
-        )
 
     def _keep_refusal(
         self, event: object, request: Request | None, trigger: str, error: IngestError
@@ -187,16 +114,3 @@ class Ingester:
     def close(self) -> None:
         """Close the database connections."""
         self._parts.close()
-
-
-def _due(
-    request: Request,
-    ids: Sequence[str],
-    states: Mapping[str, ReadState],
-    freshness: int,
-    reach: Reach,
-) -> Due:
-    if request.own_window:
-        return due_by_window(ids, request.window)
-    end = int(request.window.end.timestamp())
-    return due_now(ids, states, end=end, freshness=freshness, reach=reach)

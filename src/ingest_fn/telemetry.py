@@ -23,7 +23,7 @@ def recorded(request_id: str, suffix: str = "") -> Iterator[Callable[[RunResult]
     """Log and measure the run inside, whole or not. Hand the result to what this yields.
 
     The metrics' dimension is POWERTOOLS_SERVICE_NAME or else ``SERVICE``, with ``suffix``: a
-    fan-out has one of its own, lest its parts count twice.
+    fan-out has its own dimension, so that its parts are not counted twice.
 
     An error passes through after its line is logged: one line, ids and reasons, no secret.
     """

@@ -12,9 +12,9 @@ from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.fleet import Fleet
 from ingest_fn.pipeline.flow import Pace
-from ingest_fn.pipeline.ingest import MetricReader
 from ingest_fn.pipeline.model import HOUR, Window
 from ingest_fn.pipeline.plan import Plan
+from ingest_fn.pipeline.ports import MetricReader
 from ingest_fn.pipeline.result import RunInfo
 from ingest_fn.postgres.arrears import Arrears
 from ingest_fn.postgres.connections import Connections
@@ -40,13 +40,24 @@ class Parts:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         """Read the settings of ``env``; nothing is contacted. Raises ConfigurationError."""
+        self._run = object()
         self.settings = Settings.from_env(env)
         self.connections = Connections(login_for(self.settings.database, self.settings.region))
 
-    def bound(self, time_left: Callable[[], float]) -> None:
-        """From here on no wait goes beyond ``time_left`` (seconds until the run must be over)."""
-        self.connections.bound(time_left)
-        self.home.time_left = time_left
+    def bound(self, time_left: Callable[[], float]) -> Callable[[], float]:
+        """From here on no wait goes beyond ``time_left`` (seconds until the run must be over).
+
+        What comes back says the same, and that no time is left once the next run has begun: a
+        thread that was given up may wake in it, and must begin nothing any more.
+        """
+        self._run = run = object()
+
+        def left() -> float:
+            return time_left() if self._run is run else -math.inf
+
+        self.connections.bound(left)
+        self.home.time_left = left
+        return left
 
     @cached_property
     def home(self) -> Clients:

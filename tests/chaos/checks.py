@@ -139,7 +139,7 @@ def _truth(seen: Seen) -> Iterator[str]:
         hidden = [(id_, why) for id_, why in wrong.items() if id_ not in failed]
         # Of two at once one may have read what the service said before it was revised.
         if hidden and not seen.step.twins:
-            yield f"hidden: {len(hidden)} instances are not whole, and no failure says so: {hidden[0]}"
+            yield f"hidden: {len(hidden)} instances are not whole, unsaid: {hidden[0]}"
         for failure in result["failures"]:
             if not failure["reason"].isprintable() or len(failure["reason"]) > LONGEST_SENTENCE:
                 yield f"unprintable reason: {failure['reason'][:200]!r}"

@@ -197,6 +197,12 @@ class Proxy:
         except OSError:
             link.close()
 
+    @staticmethod
+    def _drip(link: _Link, data: bytes) -> None:
+        for k in range(len(data)):
+            link.client.sendall(data[k : k + 1])
+            time.sleep(0.02 if link.dripping else 0)
+
     def _down(self, link: _Link, server: socket.socket) -> None:
         answer = b""
         try:
@@ -211,9 +217,7 @@ class Proxy:
                         return
                 link.open_gate.wait()
                 if link.dripping:
-                    for k in range(len(data)):
-                        link.client.sendall(data[k : k + 1])
-                        time.sleep(0.02 if link.dripping else 0)
+                    self._drip(link, data)
                 else:
                     link.client.sendall(data)
             link.client.shutdown(socket.SHUT_WR)

@@ -6,7 +6,7 @@ so that as many seeds as there are kinds have met each of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from tests.chaos.services import (
@@ -100,8 +100,10 @@ class Schedule:
 
     def __str__(self) -> str:
         lines = [
-            f"seed {self.seed}: {self.api}, {self.instances} instances by {self.source}, "
-            f"{self.months_back} months back"
+            (
+                f"seed {self.seed}: {self.api}, {self.instances} instances by {self.source}, "
+                f"{self.months_back} months back"
+            )
         ]
         for number, step in enumerate(self.steps, 1):
             marks = [name for name in ("fresh", "twins", "revised") if getattr(step, name)]
@@ -127,7 +129,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     ),
     "lock": (*(f"{lock}/{length}" for lock in LOCKS for length in (BRIEF, LONG)), "timeout/long"),
     "setting": tuple(SETTINGS),
-    "session": ("killed", "killed-often", "standby", "no-connections", "one-connection", "forgotten",
+    "session": ("killed", "killed-often", "standby", "no-connections", "one-connection",
+                "forgotten",
                 "cut-while-frozen"),
     "process": (*(f"kill/{point}" for point in ("cloudwatch", *STATEMENTS)),
                 *(f"freeze/{point}" for point in ("cloudwatch", *STATEMENTS))),
@@ -165,7 +168,7 @@ def make_schedule(seed: int) -> Schedule:
     count = rng.choice((1, 1, 2, 3))
     steps = []
     for number in range(count):
-        faults = [_fault(place, kind, rng)] if number == 0 else []
+        faults = [replace(_fault(place, kind, rng), nth=1)] if number == 0 else []
         if rng.random() < (0.3 if number == 0 else 0.7):
             second = _fault(*rng.choice(ALL), rng)
             # Two sessions that hold locks would wait for each other.

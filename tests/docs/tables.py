@@ -42,7 +42,7 @@ SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
 FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = ANY(%s)
-AND NOT c.relispartition AND c.relname <> 'alembic_version'
+AND NOT c.relispartition AND c.relname <> 'hourmeter_schema'
 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum
 """

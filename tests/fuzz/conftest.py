@@ -54,14 +54,13 @@ class Context:
         return 60_000
 
 
-@dataclass(frozen=True, repr=False)
 class Playground:
-    """What an input is tried in."""
+    """What an input is tried in. No dataclass: a failing test would print what is planted in it."""
 
-    home: Home
-    services: Services
-    env: dict[str, str]
-    admin: psycopg.Connection
+    def __init__(
+        self, home: Home, services: Services, env: dict[str, str], admin: psycopg.Connection
+    ) -> None:
+        self.home, self.services, self.env, self.admin = home, services, env, admin
 
     def __repr__(self) -> str:
         """Without what is planted in it: a failing test prints it."""

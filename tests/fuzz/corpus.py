@@ -21,6 +21,7 @@ EVENTS: tuple[Any, ...] = (
     {"\ud83d\x1b": 1},
     {"lookback_hours": 10**5_000},
     {"dry_run": float("nan")},
+    {f"postgresql://u:{SECRETS['parameter']}@h/d": None},
 )
 PARAMETERS: tuple[str, ...] = (
     "",
@@ -48,6 +49,7 @@ CHANGES: tuple[Any, ...] = (
     [([0, 0, 3, 0], "delete", None)],
     [([0, 0, 3], "delete", None)],
     [([0], "delete", None)],
+    [([0, 0, 4], "replace", f"postgresql://u:{SECRETS['parameter']}@h/d")],
 )
 ENVIRONMENTS: tuple[dict[str, str], ...] = (
     {"AWS_PROFILE": "nope"},
@@ -57,9 +59,11 @@ ENVIRONMENTS: tuple[dict[str, str], ...] = (
     {"AWS_SECRET_ACCESS_KEY": ""},
     {"AWS_CONFIG_FILE": "/etc/passwd"},
     {"LOOKBACK_HOURS": "9" * 5_000},
+    {"CATCH_UP_HOURS": f"postgresql://u:{SECRETS['parameter']}@h/d"},
 )
 ARGUMENTS: tuple[tuple[str, ...], ...] = (
     ("synthetic", "--labels", "/nonexistent/x"),
     ("cloudwatch", "--event", "/"),
     ("cloudwatch", "--event", "\x1b[31m"),
+    ("synthetic", f"postgresql://u:{SECRETS['parameter']}@h/d"),
 )

@@ -80,7 +80,9 @@ def with_corpus(test: Any) -> Any:
 
 
 @pytest.fixture(params=["metric-data", "metric-statistics"])
-def api(playground: Playground, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:  # fmt: skip
+def api(
+    playground: Playground, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> str:
     chosen: str = request.param
     monkeypatch.setenv("CLOUDWATCH_API", chosen)
     app.ingester.cache_clear()

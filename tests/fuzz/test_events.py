@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import example, given
 
 from ingest_fn.errors import IncompleteRunError, IngestError
@@ -11,9 +13,9 @@ from tests.fuzz.outcome import tried_by
 from tests.fuzz.strategies import events
 
 
-def with_corpus(test: object) -> object:
+def with_corpus(test: Any) -> Any:
     for event in EVENTS:
-        test = example(event=event)(test)  # type: ignore[arg-type]
+        test = example(event=event)(test)
     return test
 
 

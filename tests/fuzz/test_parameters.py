@@ -27,16 +27,19 @@ values = st.one_of(
 EVENT = {"dry_run": True}
 
 
-def with_corpus(name: str, corpus: tuple[Any, ...]) -> Any:
-    def put(test: Any) -> Any:
-        for value in corpus:
-            test = example(**{name: value})(test)
-        return test
-
-    return put
+def with_values(test: Any) -> Any:
+    for found in PARAMETERS:
+        test = example(value=found)(test)
+    return test
 
 
-@with_corpus("value", PARAMETERS)
+def with_answers(test: Any) -> Any:
+    for found in STORE_ANSWERS:
+        test = example(answer=found)(test)
+    return test
+
+
+@with_values
 @inputs(100, 9_000)
 @given(value=values)
 def test_a_parameter_holds_ids_or_is_refused(playground: Playground, value: str) -> None:
@@ -47,27 +50,18 @@ def test_a_parameter_holds_ids_or_is_refused(playground: Playground, value: str)
         assert playground.kept() == (0, 0)
 
 
-answers = rather(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "Parameter": rather(
-                st.fixed_dictionaries(
-                    {},
-                    optional={
-                        "Name": rather(st.just(PARAMETER)),
-                        "Type": rather(st.sampled_from(["String", "StringList", "SecureString"])),
-                        "Value": rather(values),
-                        "Version": junk,
-                    },
-                )
-            )
-        },
-    )
+parameters = st.fixed_dictionaries(
+    {
+        "Name": rather(st.just(PARAMETER)),
+        "Type": rather(st.sampled_from(["String", "StringList", "SecureString"])),
+        "Value": rather(values),
+    },
+    optional={"Version": junk},
 )
+answers = rather(st.fixed_dictionaries({"Parameter": rather(parameters)}))
 
 
-@with_corpus("answer", STORE_ANSWERS)
+@with_answers
 @inputs(100, 5_000)
 @given(answer=answers)
 def test_an_answer_of_parameter_store_is_understood_or_refused(

@@ -191,6 +191,15 @@ def test_a_selector_follows_every_page(
     assert target_ids(target, clients) == tuple(sorted(ids))
 
 
+def test_a_target_by_selection(place: Place, aws: LocalAws, ingester: Ingester) -> None:
+    web, _ = place.launch(3, "web"), place.launch(1, "db")
+    target = place.target(instances=["tag:Name=w?b", f"!{web[0]}"])
+    clients = Accounts(Clients(aws.region, 1)).clients(parse_target(target))
+    assert target_ids(parse_target(target), clients) == tuple(sorted(web[1:]))
+    result = ingest(ingester, target).as_dict()
+    assert result["instances"]["requested"] + result["instances"]["not_due"] == 2
+
+
 def test_models_are_loaded_once_for_all_accounts(place: Place, aws: LocalAws) -> None:
     home = Clients(aws.region, 1)
     there = Accounts(home).clients(parse_target(place.target(instance_ids=IDS)))

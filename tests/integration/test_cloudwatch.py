@@ -15,8 +15,8 @@ from ingest_fn.cloudwatch import reader
 from ingest_fn.errors import AccessDeniedError
 from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.flow import Pace
-from ingest_fn.pipeline.ingest import MetricReader as Reader
 from ingest_fn.pipeline.model import HOUR, Api, Batch, Fetched, Reading, Window
+from ingest_fn.pipeline.ports import MetricReader as Reader
 from tests.cloudwatch import DENIED, CloudWatch, Refusal, running_cloudwatch
 from tests.making import DAY, END, instance_id
 

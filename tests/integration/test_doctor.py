@@ -252,10 +252,10 @@ def test_no_schema(env: dict[str, str], postgres: Server) -> None:
 def test_an_older_and_a_newer_schema(env: dict[str, str], database_url: str) -> None:
     for revision, status in (("0001", Status.WRONG), ("9999", Status.WARNING)):
         with psycopg.connect(database_url) as owner:
-            owner.execute("UPDATE alembic_version SET version_num = %s", [revision])
+            owner.execute("UPDATE hourmeter_schema SET version_num = %s", [revision])
         assert examined(env)["schema"].status is status
     with psycopg.connect(database_url) as owner:
-        owner.execute("REVOKE SELECT ON alembic_version FROM test_runtime")
+        owner.execute("REVOKE SELECT ON hourmeter_schema FROM test_runtime")
     assert "may not read" in examined(env)["schema"].message
 
 

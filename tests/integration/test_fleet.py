@@ -12,6 +12,7 @@ import boto3
 import psycopg
 import pytest
 
+from ingest_fn.backfill import plan_backfill, run_backfill
 from ingest_fn.ingester import Ingester
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.local.synthetic.ec2 import launch, show
@@ -21,6 +22,7 @@ from ingest_fn.local.synthetic.publish import publish
 from ingest_fn.local.synthetic.types import synthetic_types
 from ingest_fn.pipeline.model import HOUR, Window
 from ingest_fn.postgres.metadata import PostgresMetadata
+from ingest_fn.wiring import Parts
 from tests.making import END
 from tests.postgres import PostgresStore
 
@@ -176,3 +178,22 @@ def test_memory_of_named_instances_is_read_where_it_is_asked_for(env: dict[str, 
     )
     event = {"instance_ids": [machine.instance_id]}
     assert ingest(env, event, METRICS="memory")["cloudwatch"]["metrics_billed"] == 4
+
+
+def test_a_backfill_reads_the_memory_of_agents_that_are_known(
+    env: dict[str, str], connection: psycopg.Connection
+) -> None:
+    ingest(env, FIRST_LOOKBACK_HOURS="1", LOOKBACK_HOURS="1")
+    ids = sorted(machine.instance_id for machine in RUNNING if machine.agent is not None)
+    with closing(Parts(env)) as parts:
+        backfill = plan_backfill(parts, ids, start=HOURS.start, end=None, now=NOW)
+        results = list(run_backfill(parts, backfill, now=NOW))
+    assert {result.status for result in results} == {"ok"}
+    found = connection.execute(
+        "SELECT count(*) FROM metrics WHERE timestamp < %s "
+        "AND (memory_utilization IS NULL OR memory_utilization_max IS NULL)",
+        [END - HOUR],
+    )
+    assert found.fetchone() == (0,)
+    asked = connection.execute("SELECT count(*) FROM metrics WHERE timestamp < %s", [END - HOUR])
+    assert asked.fetchone() != (0,)

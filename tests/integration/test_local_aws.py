@@ -71,3 +71,9 @@ def test_it_comes_and_goes_within_a_second() -> None:
     with local_aws():
         pass
     assert monotonic() - begun < 1
+
+
+def test_the_shells_profile_and_endpoints_do_not_reach_it(aws: LocalAws) -> None:
+    shell = {"AWS_PROFILE": "work", "AWS_ENDPOINT_URL_CLOUDWATCH": "https://elsewhere", "HOME": "/"}
+    aws.take_over(shell)
+    assert shell == {"HOME": "/"} | aws.environment()

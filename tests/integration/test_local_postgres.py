@@ -333,3 +333,17 @@ def test_root_without_any_way_out_is_told_so(
         local_postgres(closed / "postgres"),
     ):
         pass
+
+
+def test_the_shells_variables_for_other_servers_do_not_reach_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSERVICE", "somewhere-else")
+    monkeypatch.setenv("PGOPTIONS", "-c nonsense=1")
+    monkeypatch.setenv("PGTARGETSESSIONATTRS", "standby")
+    with (
+        local_postgres(tmp_path / "data", durable=False) as server,
+        psycopg.connect(server.url) as connection,
+    ):
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert os.environ["PGSERVICE"] == "somewhere-else"

@@ -24,8 +24,8 @@ from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.metadata import Noted, PostgresMetadata
 from ingest_fn.postgres.metrics import PostgresMetrics
 from ingest_fn.postgres.schema.roles import _GRANTS
-from tests.making import END, instance_id, reading, row
-from tests.postgres import PostgresStore, settings
+from tests.making import END, instance_id, reading
+from tests.postgres import settings
 
 REGION = "eu-central-1"
 ONE, TWO, THREE = (instance_id(number) for number in (1, 2, 3))
@@ -229,28 +229,6 @@ def test_a_terminated_machine_keeps_the_tags_that_it_had(
     (row,) = connection.execute("SELECT state, name, tags FROM instances")
     assert row == ("terminated", "web", {"Name": "web", "Env": "prod"})
     assert history(connection)[-1][2:5] == ("terminated", "web", at(LAUNCH + 3_600))
-
-
-def test_a_terminated_machine_is_wholly_read_once_its_last_hour_is_stored(
-    metadata: PostgresMetadata, connections: Connections, database_url: str
-) -> None:
-    hour = int((END - 2 * HOUR).timestamp())
-    with closing(PostgresStore(database_url)) as store:
-        store._connections.do(
-            lambda connection: connection.execute(
-                "SELECT ensure_metrics_partitions(%s, %s)", [END - 24 * HOUR, END]
-            )
-        )
-    ends = {ONE: hour + 3_600, TWO: hour + 3_601}
-    metadata.note(
-        look(*(machine(id_, state="terminated", state_since=end) for id_, end in ends.items())), END
-    )
-    assert metadata.wholly_read([ONE, TWO]) == frozenset()
-    values = {hour: row(cpu_utilization=1.0, sample_count=12)}
-    PostgresMetrics(connections, REGION).write(
-        make_rows([reading(id_, values) for id_ in (ONE, TWO)])
-    )
-    assert metadata.wholly_read([ONE, TWO, THREE]) == {ONE}
 
 
 def test_types_are_asked_for_when_one_is_unknown_or_a_month_has_passed(

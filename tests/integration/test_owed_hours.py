@@ -17,9 +17,10 @@ import pytest
 
 from ingest_fn.errors import AwsError, IngestError
 from ingest_fn.pipeline.arrears import Reach, Settlement, due_by_window, due_now
-from ingest_fn.pipeline.ingest import NoObserver, run
+from ingest_fn.pipeline.ingest import run
 from ingest_fn.pipeline.model import HOUR, Api, Batch, Cost, Fetched, Reading, Window
 from ingest_fn.pipeline.plan import make_plan
+from ingest_fn.pipeline.ports import NoObserver
 from ingest_fn.pipeline.result import RunInfo, RunResult
 from ingest_fn.postgres.arrears import Arrears
 from ingest_fn.postgres.connections import Connections

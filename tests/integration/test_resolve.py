@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,7 +16,7 @@ import pytest
 
 from ingest_fn.aws.clients import Clients
 from ingest_fn.discovery import resolve as module
-from ingest_fn.discovery.resolve import Resolved, none_is_read, resolve
+from ingest_fn.discovery.resolve import Resolved, resolve
 from ingest_fn.errors import AccessDeniedError, AwsError
 from ingest_fn.local.aws import LocalAws
 from ingest_fn.pipeline.model import HOUR, Window
@@ -32,10 +32,9 @@ def resolved(
     clients: Clients,
     window: Window = DAY,
     now: datetime = NOW,
-    wholly_read: Callable[[Collection[str]], Collection[str]] = none_is_read,
 ) -> Resolved:
     selection = parse_selection(text, where="here")
-    return resolve(selection, clients, window, now=now, wholly_read=wholly_read)
+    return resolve(selection, clients, window, now=now)
 
 
 def launch(**tags: str) -> str:
@@ -282,19 +281,25 @@ def test_what_has_nothing_new_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) 
         instance(6, "stopping", "User initiated (2026-11-01 09:00:00 GMT)"),
         instance(7),
     )
-    read: list[Collection[str]] = []
-
-    def wholly_read(ids: Collection[str]) -> Collection[str]:
-        read.append(ids)
-        return {instance_id(4)}
-
     with ec2(monkeypatch, lambda _: (200, fresh)) as clients:
-        found = resolved("all", clients, wholly_read=wholly_read)
-    assert found.not_due_ids == (instance_id(1), instance_id(4))
-    assert found.instance_ids == tuple(instance_id(number) for number in (2, 3, 5, 6, 7))
-    assert read == [[instance_id(4), instance_id(5)]], "the store is asked once, for the gone ones"
+        found = resolved("all", clients)
+    assert found.not_due_ids == (instance_id(1),)
+    assert found.instance_ids == tuple(instance_id(number) for number in range(2, 8))
     assert found.described is not None
     assert len(found.described) == 7
+
+    end, stop = int(END.timestamp()), int((DAY.start).timestamp())
+    read = {instance_id(number): end for number in range(1, 8)}
+    revised = found.revised(read)
+    assert revised.not_due_ids == tuple(instance_id(number) for number in (1, 4, 5))
+    assert set(revised.instance_ids) == {instance_id(number) for number in (2, 3, 6, 7)}
+    assert instance_id(4) in found.revised(read | {instance_id(4): end - 7_200}).instance_ids
+    assert instance_id(4) in found.revised(read, owing={instance_id(4)}).instance_ids
+    assert instance_id(1) in found.revised(read | {instance_id(1): stop - 3_600}).instance_ids
+    assert instance_id(1) in found.revised(read, owing={instance_id(1)}).instance_ids
+    late = found.revised(read | {instance_id(1): stop - 3_600}, healed_from=end - 3_600)
+    assert instance_id(1) in late.not_due_ids, "no run heals hours that are so old"
+    assert found.revised({}).not_due_ids == (instance_id(1),), "none has been read so far"
 
 
 def test_a_machine_launched_after_an_old_window_is_not_asked_for_unless_it_is_brand_new(

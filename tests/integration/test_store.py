@@ -83,3 +83,17 @@ class TestPostgresStore(PostgresSuite):
         assert said in error.message
         assert "hunter2" not in repr(error) + str(error) + repr(error.__cause__)
         assert datetime.now(UTC) - begun < timedelta(seconds=20)
+
+
+def test_an_instance_belongs_to_the_region_that_has_its_data(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO instances (instance_id, region) VALUES (%s, 'us-east-1')", [ONE]
+        )
+        connection.execute("SELECT ensure_metrics_partitions('2026-11-01', '2026-12-01')")
+        connection.commit()
+        store = PostgresStore(database_url)
+        store.write(make_rows([whole_day(ONE)]))
+        store.close()
+        found = connection.execute("SELECT region FROM instances").fetchall()
+    assert found == [("eu-central-1",)]

@@ -60,6 +60,17 @@ class Combination:
 
 
 COMBINATIONS = {
+    "all but one, a login by token": Combination(
+        {
+            "Instances": f"all,!{INSTANCE_ID}",
+            "DiscoverInstances": "true",
+            **NETWORK,
+            **HOST,
+            **ADMIN,
+            **IAM,
+        },
+        {"InstancesParameter", "DatabaseAdmitsFunction"} | MIGRATIONS,
+    ),
     "ids, a login by token": Combination(
         {"Instances": INSTANCE_ID, **NETWORK, **HOST, **ADMIN, **IAM},
         {"InstancesParameter", "DatabaseAdmitsFunction"} | MIGRATIONS,
@@ -155,10 +166,11 @@ VALUES = {
     ],
     "ScheduleState": ["ENABLED", "DISABLED"],
     "CloudWatchApi": ["auto", "metric-data", "metric-statistics"],
+    "DiscoverInstances": ["false", "true"],
     "UseIpv6": ["false", "true"],
     "DnsCidr": ["", "10.0.0.0/28"],
     "DatabaseCertificates": ["rds", "public"],
-    "DatapointsPerSecond": ["0", "90000"],
+    "DatapointsPerSecond": ["", "90000"],
     "RetentionMonths": ["0", "24"],
     "Tracing": ["PassThrough", "Active"],
     "PermissionsBoundaryArn": ["", f"arn:aws:iam::{ACCOUNT}:policy/bound"],
@@ -184,6 +196,7 @@ def every_combination() -> Iterator[dict[str, str]]:
 DATABASE_COMBINATIONS: dict[str, dict[str, str]] = {
     "a new network, endpoints": {},
     "a new network, endpoints, zones by name": {"AvailabilityZones": "eu-central-1b,eu-central-1c"},
+    "a new network, endpoints, one for EC2": {"DiscoverInstances": "true"},
     "a new network, IPv6": {"Egress": "ipv6"},
     "an existing network": {**NETWORK, "Egress": "existing"},
     "an existing dual-stack network": {**NETWORK, "Egress": "ipv6"},

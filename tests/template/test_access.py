@@ -53,7 +53,7 @@ OPTIONAL = {
     "DatapointsPerSecond": "CLOUDWATCH_DATAPOINTS_PER_SECOND",
     "RetentionMonths": "RETENTION_MONTHS",
 }
-"""Parameters whose 0 leaves the variable away."""
+"""Parameters whose default leaves the variable away."""
 
 SOURCES = ("Instances", "InstancesParameterName", "InstancesParameterPath")
 
@@ -86,6 +86,10 @@ def empty_database(postgres: Server) -> Iterator[dict[str, Any]]:
         yield conninfo_to_dict(url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("DROP ROLE rds_iam")
+
+
+def put_selection(name: str, text: str) -> None:
+    boto3.client("ssm").put_parameter(Name=name, Type="StringList", Value=text, Overwrite=True)
 
 
 def put_ids(name: str, count: int) -> None:
@@ -136,6 +140,11 @@ def test_the_ingestion_may_do_what_it_does_and_nothing_else(
         put_ids(parameter, count)
         env = Environment(variables, local, {"RUNS_PER_MONTH": runs})
         used |= actions_of(partial(ingest, env))
+
+    if given["DiscoverInstances"] == "true":
+        Place(HOME, REGION).launch(2, "web")
+        put_selection(parameter, str(given["Instances"]))
+        used |= actions_of(partial(ingest, Environment(variables, local)))
 
     elsewhere = {"DATABASE_SECRET_ARN": login, "DATABASE_HOST": "database"}
     settings = Settings.from_env(Environment(variables, elsewhere))
@@ -202,7 +211,7 @@ def test_every_variable_that_the_settings_read_is_set_and_no_other(stack: Stack)
     by_token = stack.parameters["RuntimeAuth"] == "iam"
     absent = ABSENT | ({"DATABASE_SECRET_ARN"} if by_token else {"DATABASE_USER"})
     for option, variable in OPTIONAL.items():
-        if stack.parameters[option] == "0":
+        if stack.parameters[option] in {"", "0"}:
             absent.add(variable)
     if not any(stack.parameters[name] for name in SOURCES):
         absent.add("INSTANCE_IDS_PARAMETER")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.template.cloudformation import database_template, transformed
 from tests.template.combinations import DATABASE_COMBINATIONS, INSTANCE_ID
-from tests.template.emulated import Created, created_from, emulator, whole
+from tests.template.emulated import STACK, Created, created_from, emulator, whole
 
 pytestmark = pytest.mark.filterwarnings(
     # moto says so of every schedule, alarm, secret and proxy.
@@ -47,7 +47,8 @@ def test_the_database_lets_in_what_is_told_to_and_lets_nothing_out(database: Cre
     assert database.comes_in(physical["DatabaseSecurityGroup"]) == []
     assert database.goes_out("DatabaseSecurityGroup") == {(252, "255.255.255.255/32")}
     endpoints = {name for name in physical if name.endswith("Endpoint")}
-    assert len(endpoints) == (3 if "EndpointSecurityGroup" in physical else 0)
+    with_ec2 = database.described.parameters["DiscoverInstances"] == "true"
+    assert len(endpoints) == (3 + with_ec2 if "EndpointSecurityGroup" in physical else 0)
     for name in endpoints:
         assert database.described[name]["PrivateDnsEnabled"] is True
 
@@ -61,3 +62,8 @@ def test_the_function_s_stack_goes_beside_the_database_s(database: Created) -> N
         group = database.physical["DatabaseSecurityGroup"]
         inside = [(5432, function.physical["FunctionSecurityGroup"])]
         assert database.comes_in(group) == inside
+    cloudformation = boto3.client("cloudformation")
+    cloudformation.delete_stack(StackName=STACK)
+    assert [one["StackName"] for one in cloudformation.describe_stacks()["Stacks"]] == ["db"]
+    assert boto3.client("lambda").list_functions()["Functions"] == []
+    assert len(boto3.client("rds").describe_db_instances()["DBInstances"]) == 1

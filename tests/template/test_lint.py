@@ -38,10 +38,10 @@ LONGEST_FUNCTION_NAME = 64
 """Characters (Lambda's API reference, FunctionName)."""
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
+def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
     return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
 
 
@@ -70,14 +70,13 @@ def test_plain_cloudformation_takes_the_database_s_template_as_it_is() -> None:
 def test_the_security_scanner_finds_nothing_that_has_no_reason_in_its_file(
     tmp_path: Path,
 ) -> None:
-    nothing_left_out = tmp_path / "config.yaml"
-    nothing_left_out.write_text("framework: [cloudformation]")
     (tmp_path / "template.json").write_text(json.dumps(transformed()))
     (tmp_path / "database.json").write_text(json.dumps(database_template()))
     result = run(
-        ".venv-checkov/bin/checkov",
-        *("--config-file", str(nothing_left_out), "--skip-download", "--output", "json"),
+        str(ROOT / ".venv-checkov" / "bin" / "checkov"),
+        *("--framework", "cloudformation", "--skip-download", "--output", "json"),
         *("--file", str(tmp_path / "template.json"), str(tmp_path / "database.json")),
+        folder=tmp_path,  # the file of this folder would be read
     )
     results = json.loads(result.stdout)["results"]
     assert len(results["passed_checks"]) > 50
@@ -88,7 +87,8 @@ def test_the_security_scanner_finds_nothing_that_has_no_reason_in_its_file(
 def reasons() -> dict[str, str]:
     """What the scanner's own file leaves out, and why: the comment above each."""
     found, comment = {}, ""
-    for line in (ROOT / ".checkov.yaml").read_text().splitlines():
+    skipped = (ROOT / ".checkov.yaml").read_text().partition("skip-check:")[2]
+    for line in skipped.splitlines():
         text = line.strip()
         if text.startswith("# "):
             comment = f"{comment} {text[2:]}".strip()

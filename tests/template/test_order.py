@@ -122,7 +122,13 @@ def test_what_the_tables_and_roles_depend_on_runs_the_migration_again(
 
 @pytest.mark.parametrize(
     "change",
-    [{"Schedule": "daily"}, {"MemorySize": "1024"}, {"Instances": "all"}, {"UseIpv6": "true"}],
+    [
+        {"Schedule": "daily"},
+        {"DiscoverInstances": "true"},
+        {"MemorySize": "1024"},
+        {"Instances": "all"},
+        {"UseIpv6": "true"},
+    ],
 )
 def test_nothing_else_does(change: dict[str, str]) -> None:
     assert Stack(WHOLE)["Schema"] == Stack(WHOLE | change)["Schema"]

@@ -33,7 +33,7 @@ def period(at: float, state: str = "running", kind: str | None = "m7g.large") ->
         (None, machine(), [period(100)]),
         (None, machine("pending"), [period(100)]),
         (None, machine("stopped"), [period(SEEN, "stopped")]),
-        (None, machine("stopped", since=500), [period(100, kind=None), period(500, "stopped")]),
+        (None, machine("stopped", since=500), [period(100), period(500, "stopped")]),
         (None, machine("terminated", since=500), [period(100), period(500, "terminated")]),
         # Nothing new.
         (period(100), machine(), []),

@@ -19,9 +19,10 @@ from ingest_fn.errors import (
 )
 from ingest_fn.pipeline.arrears import due_by_window
 from ingest_fn.pipeline.flow import STOP_WAITING
-from ingest_fn.pipeline.ingest import NoObserver, run
+from ingest_fn.pipeline.ingest import run
 from ingest_fn.pipeline.model import Api, Batch, Cost, Fetched, InstanceOutcome, Reading
 from ingest_fn.pipeline.plan import Plan
+from ingest_fn.pipeline.ports import NoObserver
 from ingest_fn.pipeline.result import RunResult
 from tests.making import DAY, NOTHING, instance_id, new_result, whole_day
 from tests.stores import FakeStore

@@ -12,7 +12,7 @@ from typing import Any, Self
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from botocore.parsers import ResponseParserError
+from botocore.parsers import ResponseParserError, create_parser
 
 from ingest_fn.aws.errors import AWS_ERRORS, error_code, not_configured, translate
 from ingest_fn.aws.regions import check_region
@@ -86,21 +86,27 @@ class Clients:
 
         client.meta.events.register("before-send.*.*", in_time)
         if client.meta.service_model.resolved_protocol == "json":
-            client.meta.events.register("before-parse.*.*", _only_objects)
+            client.meta.events.register("before-parse.*.*", _well_formed)
         return client
 
 
-def _only_objects(response_dict: dict[str, Any], event_name: str, **_: object) -> None:
-    """Refuse an answer that is no JSON object: botocore takes it for one, and trips over it."""
+_MISSHAPEN = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
+
+
+def _well_formed(
+    response_dict: dict[str, Any], operation_model: Any, event_name: str, **_: object
+) -> None:
+    """Refuse an answer of a shape that botocore's parser trips over, with an error of its own."""
     if event_name in _DECODED_ELSEWHERE:
         return
     body = response_dict["body"]
+    parser = create_parser("json")
     try:
-        fits = isinstance(json.loads(body), dict) if body else True
-    except (ValueError, RecursionError):
-        fits = False
-    if fits:
-        return
-    if response_dict["status_code"] == HTTPStatus.OK:
-        raise ResponseParserError("what came is not an answer of this service")
-    response_dict["body"] = b"{}"
+        if body and not isinstance(json.loads(body), dict):
+            raise ResponseParserError("what came is not an answer of this service")
+        parser.parse(response_dict, operation_model.output_shape)
+    except _MISSHAPEN as error:
+        if response_dict["status_code"] == HTTPStatus.OK:
+            said = "what came is not an answer of this service"
+            raise ResponseParserError(said) from error
+        response_dict["body"] = b"{}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -19,12 +17,18 @@ from ingest_fn.cli.commands.cloudwatch import cloudwatch
 from ingest_fn.cli.commands.doctor import doctor
 from ingest_fn.cli.commands.estimate import estimate
 from ingest_fn.cli.commands.migrate import migrate
+from ingest_fn.cli.commands.prices import prices
 from ingest_fn.cli.commands.synthetic import synthetic
+from ingest_fn.cli.streams import forgive
 from ingest_fn.errors import (
+    LONGEST_HINT,
+    LONGEST_MESSAGE,
     IncompleteRunError,
     IngestError,
     StoreError,
     StoreUnreachableError,
+    UnexpectedError,
+    printable,
 )
 
 OK, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -48,7 +52,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (cloudwatch, backfill, estimate, doctor, synthetic, migrate):
+for command in (cloudwatch, backfill, estimate, doctor, prices, synthetic, migrate):
     app.command()(command)
 
 
@@ -71,8 +75,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit with one of ``EXIT_CODES``."""
-    # The pool logs why it cannot connect. The error that ends the command says it already.
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    forgive()
     with exit_on_error():
         app(standalone_mode=False)
 
@@ -83,17 +86,8 @@ def exit_on_error() -> Iterator[None]:
 
     With ``--json``, stdout gets the error as an object too: ``{"error": …, "hint": …}``.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot print an arrow gets a question mark.
-            stream.reconfigure(errors="replace")
     try:
         yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read this has seen enough. Python must not trip over it again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OK)
     except IngestError as error:
         _say(error.message, error.hint)
         sys.exit(_exit_code(error))
@@ -106,10 +100,27 @@ def exit_on_error() -> Iterator[None]:
         sys.exit(REFUSED)
     except (KeyboardInterrupt, typer.Abort):
         print("Interrupted. What was stored stays; run it again for the rest.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        _exit_now(INTERRUPTED)
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        refused = IngestError(f"{what}.", "Check the path, and whether you may use it.")
+        _say(refused.message, refused.hint)
+        sys.exit(REFUSED)
+    except Exception as error:  # noqa: BLE001  the last resort: a sentence, and whom to tell
+        unexpected = UnexpectedError(error)
+        _say(unexpected.message, unexpected.hint)
+        sys.exit(INCOMPLETE)
+
+
+def _exit_now(code: int) -> None:
+    """End without waiting for threads in the middle of a call to AWS: nobody wants the answer."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _say(message: str, hint: str) -> None:
+    message, hint = printable(message, LONGEST_MESSAGE), printable(hint, LONGEST_HINT)
     print(f"error: {message}", file=sys.stderr)
     if hint:
         print(f"       {hint}", file=sys.stderr)

@@ -89,9 +89,11 @@ def _default_interrupts() -> None:
 if __name__ == "__main__":
     try:
         from ingest_fn.cli import exit_on_error
+        from ingest_fn.cli.streams import forgive
     except KeyboardInterrupt:
         # Half a second goes by with imports, and Ctrl-C may come in it.
         print("Interrupted. Nothing was begun.", file=sys.stderr)
         sys.exit(130)
+    forgive()
     with exit_on_error():
         main()

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from ingest_fn.pipeline.ingest import NoObserver
 from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome, zulu
+from ingest_fn.pipeline.ports import NoObserver
 from ingest_fn.pipeline.result import RunInfo, RunResult
 
 STYLES = {

@@ -8,7 +8,7 @@ from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.model import Api
 
 if TYPE_CHECKING:
-    from ingest_fn.pipeline.ingest import MetricReader
+    from ingest_fn.pipeline.ports import MetricReader
 
 
 def reader(api: Api, client: Any, pace: Pace) -> MetricReader:

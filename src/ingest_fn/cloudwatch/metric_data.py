@@ -5,7 +5,6 @@ Source of the rules: the GetMetricData and MetricDataResult pages of the CloudWa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -16,12 +15,13 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from ingest_fn.aws.clients import AWS_ERRORS, error_code, translate
-from ingest_fn.cloudwatch.reading import Meter, all_sound, listed, sound_part
+from ingest_fn.cloudwatch.queries import body_of
+from ingest_fn.cloudwatch.reading import CERTAINLY_SMALL, Meter, all_whole, listed, sound_part
 from ingest_fn.cloudwatch.wire import ANSWER, PLAIN, GetMetricData
 from ingest_fn.errors import ConfigurationError, printable
-from ingest_fn.pipeline.catalogue import Need, Statistics, metrics_of
+from ingest_fn.pipeline.catalogue import metrics_of
 from ingest_fn.pipeline.flow import Pace
-from ingest_fn.pipeline.model import HOUR_SECONDS, Batch, Cost, Fetched, Reading, Series
+from ingest_fn.pipeline.model import Batch, Cost, Fetched, Reading, Series
 
 _ACTION = "cloudwatch:GetMetricData"
 _SPLITTABLE = {
@@ -89,7 +89,7 @@ class MetricData:
         for _ in range(MAX_PAGES):
             self._pace.wait(batch.datapoints)
             try:
-                page = self._call(_body(batch, token))
+                page = self._call(body_of(batch, token))
                 token = answers.add(page[ANSWER], plain=page[PLAIN])
             except AWS_ERRORS as error:
                 if isinstance(error, ClientError) and not answers.pages:
@@ -118,7 +118,7 @@ class _Answers:
         self._unread = dict.fromkeys(self._slots, "CloudWatch sent no result")
         self._wrong: dict[str, str] = {}
 
-    def add(self, page: Any, *, plain: bool) -> str | None:
+    def add(self, page: Any, *, plain: bool) -> str | None:  # noqa: C901  every series comes by here
         """Merge one page; its NextToken. The last StatusCode of an Id holds.
 
         Complete may follow PartialData. Raises ResponseParserError for no page at all.
@@ -128,50 +128,43 @@ class _Answers:
         self.pages += 1
         for message in listed(page.get("Messages")):
             self.broke_off = _said(message)
-        whole = list(self.batch.window.hours)
+        window, statistics = self.batch.window, self.batch.statistics
+        whole = list(window.hours)
+        count = len(whole)
         for result in page["MetricDataResults"]:
             try:
                 id_ = result["Id"]
                 position, statistic = self._slots[id_]
             except (KeyError, TypeError):
                 continue  # the Id that it should have had stays unread
-            self._keep(id_, position, statistic, result, whole, plain=plain)
+            hours, values = result.get("Timestamps"), result.get("Values")
+            try:
+                # sum meets every value, and raises for what is no number.
+                sound = (
+                    plain
+                    and hours == whole
+                    and len(values) == count
+                    and sum(values) < CERTAINLY_SMALL
+                    and (statistics[statistic].sql_type != "integer" or all_whole(values))
+                )
+            except TypeError:
+                sound = False
+            if sound:
+                self._series[position][statistic] = dict(zip(whole, values, strict=False))
+            elif hours != [] or values != []:
+                kept, wrong = sound_part(hours, values, window, statistics[statistic])
+                self._series[position][statistic].update(kept)
+                if wrong is not None:
+                    self._wrong[id_] = wrong
             status = result.get("StatusCode", "Complete")
             if status == "Complete":
                 self._unread.pop(id_, None)
             else:
-                said = "; ".join(map(_said, listed(result.get("Messages"))))
-                self._unread[id_] = f"{status} ({said})" if said else str(status)
+                self._unread[id_] = _status(status, result)
         token = page.get("NextToken")
         if token is not None and not isinstance(token, str):
             raise ResponseParserError("its NextToken is no text")
         return token or None
-
-    def _keep(
-        self,
-        id_: str,
-        position: int,
-        statistic: int,
-        result: Mapping[str, Any],
-        whole: list[int],
-        *,
-        plain: bool,
-    ) -> None:
-        hours, values = result.get("Timestamps"), result.get("Values")
-        entry, series = self.batch.statistics[statistic], self._series[position]
-        if (
-            plain
-            and hours == whole
-            and isinstance(values, list)
-            and len(values) == len(whole)
-            and all_sound(values, entry)
-        ):
-            series[statistic] = dict(zip(whole, values, strict=False))
-        elif hours != [] or values != []:
-            kept, wrong = sound_part(hours, values, self.batch.window, entry)
-            series[statistic].update(kept)
-            if wrong is not None:
-                self._wrong[id_] = wrong
 
     def readings(self) -> list[Reading]:
         """The readings as they stand."""
@@ -191,6 +184,11 @@ class _Answers:
         ]
 
 
+def _status(status: Any, result: Mapping[str, Any]) -> str:
+    said = "; ".join(map(_said, listed(result.get("Messages"))))
+    return f"{status} ({said})" if said else str(status)
+
+
 def _said(message: Any) -> str:
     if not isinstance(message, dict):
         return printable(repr(message))
@@ -208,47 +206,3 @@ def _splittable(error: Exception) -> bool:
 def _slots(instances: int, statistics: int) -> dict[str, tuple[int, int]]:
     """Query Id to (position of the instance in its batch, position of the statistic)."""
     return {f"i{p}s{s}": (p, s) for p in range(instances) for s in range(statistics)}
-
-
-def _body(batch: Batch, token: str | None) -> bytes:
-    """The JSON of the call. A metric's statistics follow each other, so they are billed once."""
-    heads = _query_heads(batch.statistics)
-    agents = [k for k, entry in enumerate(batch.statistics) if entry.needs is Need.AGENT]
-    queries = ",".join(
-        _agent_query(p, s, batch)
-        if agents and s in agents
-        else f'{{"Id":"i{p}s{s}",{head}{id_}{_QUERY_TAIL}'
-        for p, id_ in enumerate(batch.instance_ids)
-        for s, head in enumerate(heads)
-    )
-    paging = f',"NextToken":{json.dumps(token)}' if token else ""
-    hours = batch.window.hours
-    return (
-        f'{{"MetricDataQueries":[{queries}],"StartTime":{hours.start},"EndTime":{hours.stop},'
-        f'"ScanBy":"TimestampAscending"{paging}}}'
-    ).encode()
-
-
-def _agent_query(position: int, statistic: int, batch: Batch) -> str:
-    """The query for a statistic of an agent, under the name and dimensions that it published."""
-    entry, series = batch.statistics[statistic], batch.series[batch.instance_ids[position]]
-    metric = {
-        "Namespace": entry.namespace,
-        "MetricName": series.metric,
-        "Dimensions": [{"Name": name, "Value": value} for name, value in series.dimensions],
-    }
-    stat = {"Period": HOUR_SECONDS, "Stat": entry.statistic, "Metric": metric}
-    return json.dumps({"Id": f"i{position}s{statistic}", "MetricStat": stat})
-
-
-@cache
-def _query_heads(statistics: Statistics) -> tuple[str, ...]:
-    return tuple(
-        f'"MetricStat":{{"Period":{HOUR_SECONDS},"Stat":"{s.statistic}","Metric":{{'
-        f'"Namespace":"{s.namespace}","MetricName":"{s.metric}",'
-        f'"Dimensions":[{{"Name":"InstanceId","Value":"'
-        for s in statistics
-    )
-
-
-_QUERY_TAIL = '"}]}}}'

@@ -1,6 +1,6 @@
 """What CloudWatch sent, checked: the one place that decides which values are kept.
 
-A whole series of sound values passes in a few microseconds. Whatever is odd about a series is
+A whole series of sound values passes in a microsecond. Whatever is odd about a series is
 looked at pair by pair, costs the pairs that are wrong, and makes its instance partial.
 """
 
@@ -20,24 +20,17 @@ from ingest_fn.pipeline.model import HOUR_SECONDS, Cost, Series, Window, utc, zu
 MOST_REAL = 3.4028234663852886e38
 """The largest value of Postgres's real, IEEE 754's binary32."""
 
-_CERTAINLY_SMALL = 1e38
+CERTAINLY_SMALL = 1e38
+"""A series whose sum is below has no value that a real could not keep. Nobody sends less than 0."""
+
 _MOST = {"real": MOST_REAL, "double precision": 1.7976931348623157e308, "integer": 2**31 - 1}
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 """The years 1 and 9999, in epoch seconds."""
 
 
-def all_sound(values: list[Any], entry: Statistic) -> bool:
-    """Whether a series (not empty, without JSON's true and false) is sound; in doubt False.
-
-    sum and min meet every value: they raise for what is no number, and neither infinity nor NaN
-    leaves a small sum.
-    """
-    try:
-        if not (min(values) >= 0 and sum(values) < _CERTAINLY_SMALL):
-            return False
-        return entry.sql_type != "integer" or not any(value % 1 for value in set(values))
-    except TypeError:
-        return False
+def all_whole(values: list[Any]) -> bool:
+    """Whether these numbers are whole; a series has a few different ones."""
+    return not any([value % 1 for value in set(values)])  # noqa: C419  twice as fast as a generator
 
 
 def sound_part(

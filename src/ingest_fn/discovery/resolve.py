@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,10 +34,10 @@ class Resolved:
     """The instances of a selection, sorted by id.
 
     ``instance_ids`` are to be asked for. ``not_due_ids`` are chosen too, but CloudWatch has
-    nothing new of them: stopped for the whole window, terminated and wholly read, or launched
-    after the window. ``described`` are the chosen instances that EC2 shows; None: it was not
-    asked. ``shown`` are all ids of the account and Region, where EC2 was asked for all of them:
-    what is missing there is terminated. ``searched`` says in words where instances were looked for.
+    nothing of them in the window: they were stopped in all of it, or launched after it.
+    ``described`` are the chosen instances that EC2 shows; None: it was not asked. ``shown`` are all
+    ids of the account and Region, where EC2 was asked for all of them: what is missing there is
+    terminated. ``searched`` says in words where instances were looked for.
     """
 
     instance_ids: tuple[str, ...]
@@ -51,11 +51,31 @@ class Resolved:
         """How many chosen instances are not asked for."""
         return len(self.not_due_ids)
 
+    def revised(
+        self,
+        read_until: Mapping[str, int | None],
+        owing: Collection[str] = (),
+        healed_from: int = 0,
+    ) -> Resolved:
+        """The same, by what has been read of each so far (epoch seconds; None: nothing).
 
-def none_is_read(instance_ids: Collection[str]) -> Collection[str]:
-    """Which of these terminated instances have been read to their end: none is known to be."""
-    del instance_ids
-    return ()
+        Machines that were terminated, and have been read up to that, are not due any more.
+        Stopped ones are, if they owe hours or were not read up to the stop: no run may have come
+        between the two. Runs heal no hour before ``healed_from`` (epoch seconds).
+        """
+        due, not_due = set(self.instance_ids), set(self.not_due_ids)
+        for instance_id, machine in (self.described or {}).items():
+            read, ended = read_until.get(instance_id), machine.state_since
+            if read is None or ended is None or machine.state not in (*GONE, "stopped"):
+                continue
+            whole = ended <= max(read, healed_from) and instance_id not in owing
+            if whole and machine.state in GONE:
+                due.discard(instance_id)
+                not_due.add(instance_id)
+            elif not whole and instance_id in not_due:
+                not_due.discard(instance_id)
+                due.add(instance_id)
+        return replace(self, instance_ids=tuple(sorted(due)), not_due_ids=tuple(sorted(not_due)))
 
 
 def resolve(
@@ -64,14 +84,12 @@ def resolve(
     window: Window,
     *,
     now: datetime,
-    wholly_read: Callable[[Collection[str]], Collection[str]] = none_is_read,
     time_left: Callable[[], float] = lambda: math.inf,
 ) -> Resolved:
     """The instances that ``selection`` means in the account and Region of ``clients``.
 
     EC2 is asked only where an item needs it: one question for all instances, or one per item of
-    tags, and one per excluded item of tags. ``wholly_read`` gets the terminated ones and returns
-    those whose last hour is stored. Raises AccessDeniedError and AwsError.
+    tags, and one per excluded item of tags. Raises AccessDeniedError and AwsError.
     """
     include, exclude = selection.include, selection.exclude
     if not selection.asks_ec2:
@@ -91,7 +109,7 @@ def resolve(
         excluded |= ec2.machines(filters_of(tags)).keys()
     chosen = {key: one for key, one in described.items() if key not in excluded}
     named = set(include.ids) - excluded
-    due, not_due = _due(chosen, named, window, now, wholly_read)
+    due, not_due = _due(chosen, named, window, now)
     return Resolved(due, not_due, chosen, shown, _searched(selection))
 
 
@@ -101,12 +119,11 @@ def resolve_filters(
     window: Window,
     *,
     now: datetime,
-    wholly_read: Callable[[Collection[str]], Collection[str]] = none_is_read,
     time_left: Callable[[], float] = lambda: math.inf,
 ) -> Resolved:
     """The same for the filters of DescribeInstances that a target's ``selector`` holds."""
     chosen = _Ec2(clients.make("ec2"), time_left).machines(filters)
-    due, not_due = _due(chosen, set(), window, now, wholly_read)
+    due, not_due = _due(chosen, set(), window, now)
     said = ", ".join(f"{name} {' or '.join(values)}" for name, values in filters)
     return Resolved(due, not_due, chosen, None, f"instances with {said}")
 
@@ -117,7 +134,6 @@ def resolve_target(
     window: Window,
     *,
     now: datetime,
-    wholly_read: Callable[[Collection[str]], Collection[str]] = none_is_read,
     time_left: Callable[[], float] = lambda: math.inf,
 ) -> Resolved:
     """The instances of the target's slice.
@@ -125,7 +141,7 @@ def resolve_target(
     Raises AccessDeniedError, ConfigurationError for a missing or malformed parameter, and
     AwsError where AWS does not answer.
     """
-    given: dict[str, Any] = {"now": now, "wholly_read": wholly_read, "time_left": time_left}
+    given: dict[str, Any] = {"now": now, "time_left": time_left}
     if target.selector:
         found = resolve_filters(target.selector, clients, window, **given)
     else:
@@ -186,18 +202,13 @@ def _due(
     named: set[str],
     window: Window,
     now: datetime,
-    wholly_read: Callable[[Collection[str]], Collection[str]],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The ids to ask for, with those of ``named`` that EC2 was not asked about, and the others."""
     start, end, latest = (int(time.timestamp()) for time in (window.start, window.end, now))
-    gone = [one.instance_id for one in chosen.values() if one.state in GONE]
-    read = set(wholly_read(gone)) if gone else set()
     not_due = tuple(
         one.instance_id
         for one in chosen.values()
-        if one.stopped_since(start)
-        or one.instance_id in read
-        or end <= one.launched_at < latest - JUST_LAUNCHED
+        if one.stopped_since(start) or end <= one.launched_at < latest - JUST_LAUNCHED
     )
     return tuple(sorted((chosen.keys() | named) - set(not_due))), not_due
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,6 +48,23 @@ class LocalAws:
             "AWS_EC2_METADATA_DISABLED": "true",
             "no_proxy": _ADDRESS,
         }
+
+    def take_over(self, environ: MutableMapping[str, str]) -> None:
+        """Point ``environ`` to the emulator alone, whatever it says of profiles and endpoints."""
+        for name in list(environ):
+            if name.startswith("AWS_ENDPOINT_URL_") or name in _FOR_OTHERS:
+                del environ[name]
+        environ.update(self.environment())
+
+
+_FOR_OTHERS = {
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+}
+"""Variables that lead to an account of the caller's."""
 
 
 @contextmanager

@@ -46,7 +46,8 @@ SHOWN = {
 
 UTILISATION = """
 SELECT
-    i.instance_id, count(*), avg(m.cpu_utilization), max(m.cpu_utilization_max),
+    i.instance_id, i.name, i.instance_type, count(*), avg(m.cpu_utilization),
+    max(m.cpu_utilization_max), avg(m.memory_utilization),
     avg(m.network_in) / 3600 / 1e3, avg(m.network_out) / 3600 / 1e3
 FROM metrics AS m
 JOIN instances AS i ON i.id = m.instance_id
@@ -147,16 +148,21 @@ def _table(url: str, window: Window, fleet: Sequence[Machine]) -> Table:
         title_style="bold",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    table.add_column("instance", no_wrap=True)
-    table.add_column("made as", no_wrap=True)
-    for name in ("hours", "CPU %", "max %", "in", "out"):
+    for name in ("name", "type", "made as"):
+        table.add_column(name, no_wrap=True)
+    for name in ("hours", "CPU %", "max %", "mem %", "in", "out"):
         table.add_column(name, justify="right", no_wrap=True)
     with psycopg.connect(url) as connection:
-        for instance_id, hours, *values in connection.execute(
+        for instance_id, name, kind, hours, *values in connection.execute(
             UTILISATION, [window.start, window.end]
         ):
             if instance_id in labels:
-                cells = ("" if value is None else f"{value:,.1f}" for value in values)
-                table.add_row(instance_id, labels[instance_id], str(hours), *cells)
+                digits = (1, 1, 1, 0, 0)
+                cells = (
+                    "" if value is None else f"{value:,.{places}f}"
+                    for value, places in zip(values, digits, strict=True)
+                )
+                table.add_row(name, kind, labels[instance_id], str(hours), *cells)
     return table

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+from psycopg.pq import Conninfo
 
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.local.cluster import ADDRESS, USER, Cluster
@@ -22,6 +23,9 @@ from ingest_fn.local.programs import find_programs
 DIRECTORY = Path(".local/postgres")
 DATABASE = "ingest"
 STACK = "stack.json"
+
+_FURTHER = {"PGDATESTYLE", "PGGEQO", "PGSERVICEFILE", "PGSYSCONFDIR", "PGTZ"}
+"""Variables of libpq's beside those of its connection parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def local_postgres(
     ``durable``, tests are faster, but a crash may destroy the data. Raises ConfigurationError.
     """
     directory = directory.absolute()
-    with _without_pg_variables():
+    with _no_libpq_variables():
         running = None if port is not None else running_stack(directory.parent)
         if running is not None and directory.name == DIRECTORY.name:
             where = running.url.rpartition("@")[2]
@@ -142,16 +146,6 @@ def running_stack(folder: Path = DIRECTORY.parent) -> RunningStack | None:
 
 
 @contextmanager
-def _without_pg_variables() -> Iterator[None]:
-    """PGSERVICE, PGOPTIONS and their like are meant for other servers."""
-    theirs = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("PG")}
-    try:
-        yield
-    finally:
-        os.environ.update(theirs)
-
-
-@contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
     """Raise KeyboardInterrupt for SIGTERM and SIGHUP, unless the program handles them itself."""
     ours: list[signal.Signals] = []
@@ -165,3 +159,14 @@ def _signals_as_interrupts() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _no_libpq_variables() -> Iterator[None]:
+    """What the shell says for other servers (PGSERVICE, PGOPTIONS) is not for this one."""
+    names = {option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar}
+    kept = {name: os.environ.pop(name) for name in names | _FURTHER if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)

@@ -61,10 +61,7 @@ def check_not_in_use(url: str) -> None:
 def only_local(aws: LocalAws) -> Iterator[None]:
     """The emulator for every AWS client inside, whatever the shell says."""
     before = dict(os.environ)
-    for name in before:
-        if name.startswith("AWS_"):
-            del os.environ[name]
-    os.environ.update(aws.environment())
+    aws.take_over(os.environ)
     try:
         yield
     finally:

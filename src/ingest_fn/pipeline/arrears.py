@@ -132,6 +132,8 @@ def _start(first: int, end: int, reach: Reach) -> int:
     CloudWatch bills the same for more hours, so a start may be earlier than needed.
     """
     hours = reach.lookback
+    if first >= end - hours * HOUR_SECONDS:
+        return end - hours * HOUR_SECONDS
     while hours < reach.catch_up and end - hours * HOUR_SECONDS > first:
         hours *= 2
     return end - max(reach.lookback, min(hours, reach.catch_up)) * HOUR_SECONDS

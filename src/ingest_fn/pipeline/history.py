@@ -68,8 +68,11 @@ def _ended(machine: Machine) -> bool:
 
 
 def _run(last: Period | None, machine: Machine, state: str) -> Period:
-    """The machine's last run. Where that is over, the type may have been changed after it."""
-    same = last is not None and last.instance_type == machine.instance_type
+    """The machine's last run. Where that is over, the type may have been changed after it.
+
+    At first sight the present type is taken: nothing speaks for another one.
+    """
+    same = last is None or last.instance_type == machine.instance_type
     known = state == "running" or state in GONE or same
     return Period(
         machine.started_at, "running", machine.instance_type if known else None, machine.name

@@ -23,8 +23,10 @@ class Wanted:
 
     def metrics(self, instance_ids: Collection[str]) -> int:
         """How many metrics CloudWatch bills for these instances."""
-        of = self.statistics
-        return sum(len(metrics_of(of.get(instance_id, DEFAULT))) for instance_id in instance_ids)
+        return sum(
+            len(metrics_of(statistics)) * len(ids)
+            for statistics, ids in self.alike([*instance_ids])
+        )
 
     def alike(self, instance_ids: Sequence[str]) -> Iterator[tuple[Statistics, Sequence[str]]]:
         """The instances, those with the same statistics together and in their order."""
@@ -50,6 +52,8 @@ def wanted_of(
 
     ``types`` are the types of instances and ``learnt`` their agents, both as far as known.
     """
+    if not (groups or types or learnt):
+        return ONLY_DEFAULT
     agents = {key: one.series for key, one in learnt.items() if one.series is not None}
     statistics: dict[str, Statistics] = {}
     for instance_id in instance_ids:

@@ -43,9 +43,11 @@ class Arrears:
         catch_up: timedelta,
     ) -> None:
         self._connections = connections
+        self._members = 0
         self._common: dict[str, Any] = {
             "group": group,
-            "chosen": list(chosen),
+            # Ids are letters, digits and hyphens: psycopg would look at each one by itself.
+            "chosen": f"{{{','.join(chosen)}}}",
             "window_end": end,
             "owed_from": end - catch_up,
             "owed_until": end,
@@ -53,15 +55,14 @@ class Arrears:
 
     def known(self) -> Known:
         """What is known of the chosen instances. Raises as every read of the database does."""
-        parameters = self._common | {"instance_ids": self._common["chosen"]}
         rows = self._connections.do(
             lambda connection: connection.execute(
-                statement("read_states"), parameters, binary=True
+                statement("read_states"), self._common, binary=True
             ).fetchall()
         )
-        return Known(
-            {row[0]: row[1] for row in rows}, {row[0]: ReadState(*row[2:]) for row in rows}
-        )
+        states = {row[0]: ReadState(*row[2:]) for row in rows}
+        self._members = sum(state.member for state in states.values())
+        return Known({row[0]: row[1] for row in rows}, states)
 
     def unread(
         self, read_from: datetime | None, read_until: datetime, kept_from: datetime
@@ -71,7 +72,7 @@ class Arrears:
         ``read_from`` None: since each was first read. Never before ``kept_from``.
         """
         parameters = {
-            "instance_ids": self._common["chosen"],
+            "chosen": self._common["chosen"],
             "read_from": read_from,
             "read_until": read_until,
             "kept_from": kept_from,
@@ -97,7 +98,7 @@ class Arrears:
                 failure = result.error or (result.failures[0][1] if result.failures else None)
                 run(statement("fail_group"), common | {"error": (failure or "")[:_REASON_LENGTH]})
                 return settlement.lost_hours
-            run(statement("leave_group"), common)
+            run(statement("leave_group"), common | {"members": self._members})
         if settlement.exceptions:
             run(statement("settle_instances"), common | _columns(settlement))
         if common["group"] is not None:

@@ -153,7 +153,9 @@ class Connections:
             end = monotonic() + seconds
             try:
                 with self.connection(seconds) as session:
-                    if unsure is not None and session.transact(_took_effect(unsure.xid), seconds):
+                    if unsure is not None and session.transact(
+                        _took_effect(unsure.xact_id), seconds
+                    ):
                         done: Done = unsure.done
                         return done
                     unsure = None

@@ -68,15 +68,6 @@ class PostgresMetadata:
             lambda connection: self._note(connection, machines, seen_at.timestamp(), shown)
         )
 
-    def wholly_read(self, instance_ids: Collection[str]) -> frozenset[str]:
-        """Those of these terminated instances whose last hour is stored. Raises as ``note``."""
-        parameters = {"instance_ids": list(instance_ids)}
-
-        def read(connection: psycopg.Connection) -> list[tuple[str]]:
-            return connection.execute(statement("wholly_read"), parameters).fetchall()
-
-        return frozenset(row[0] for row in self._connections.do(read))
-
     def types_are_stale(self, types: Iterable[str], now: datetime) -> bool:
         """Whether to ask EC2 for its types: one of ``types`` is unknown, or all are a month old.
 

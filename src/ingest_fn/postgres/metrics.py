@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any
 
-import psycopg
-
 from ingest_fn.pipeline.model import Change, Rows, Written
 from ingest_fn.postgres.arrays import Packed, float4s, float8s, int4s, timestamps
 from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.session import Session
 from ingest_fn.postgres.statements import for_columns, statement
 
 _PACK: dict[str, Callable[[Sequence[float]], Packed]] = {
@@ -55,34 +54,43 @@ class PostgresMetrics:
         """What ``write`` would do, writing nothing. Raises as it does."""
         return self._connections.do(lambda connection: self._preview(connection, rows))
 
-    def _write(self, connection: psycopg.Connection, rows: Rows) -> Written:
+    def _write(self, connection: Session, rows: Rows) -> Written:
         keys = self._known(connection, rows.instance_ids)
         if len(keys) == len(rows.instance_ids):
-            # One statement is a transaction of its own: two round trips fewer, hour after hour.
-            return self._changes(connection, "write_metrics", rows, keys)
-        with connection.transaction():
-            created = self._create(connection, [i for i in rows.instance_ids if i not in keys])
-            keys |= created
-            if len(keys) < len(rows.instance_ids):  # an overlapping run created them meanwhile
-                keys = self._known(connection, rows.instance_ids)
-            return self._changes(connection, "write_metrics", rows, keys, frozenset(created))
+            written = self._changes(connection, "write_metrics", rows, keys)
+            self._place(connection, [keys[id_] for id_ in written.changes])
+            return written
+        created = self._create(connection, [i for i in rows.instance_ids if i not in keys])
+        keys |= created
+        if len(keys) < len(rows.instance_ids):  # an overlapping run created them meanwhile
+            keys = self._known(connection, rows.instance_ids)
+        return self._changes(connection, "write_metrics", rows, keys, frozenset(created))
 
-    def _create(self, connection: psycopg.Connection, instance_ids: list[str]) -> dict[str, int]:
+    def _create(self, connection: Session, instance_ids: list[str]) -> dict[str, int]:
         parameters = {
             "instance_ids": instance_ids,
             "region": self._region,
             "account_id": self._account_id,
         }
-        return dict(connection.execute(statement("new_instances"), parameters).fetchall())
+        created = connection.execute(statement("new_instances"), parameters).fetchall()
+        if created:
+            connection.xact_id = created[0][2]
+        return {instance_id: key for instance_id, key, _ in created}
 
-    def _preview(self, connection: psycopg.Connection, rows: Rows) -> Written:
+    def _place(self, connection: Session, keys: list[int]) -> None:
+        """A run in the wrong Region made the row first; the Region that has the data is right."""
+        if keys:
+            parameters = {"keys": keys, "region": self._region}
+            connection.execute(statement("place_instances"), parameters)
+
+    def _preview(self, connection: Session, rows: Rows) -> Written:
         keys = self._known(connection, rows.instance_ids)
         new = [instance_id for instance_id in rows.instance_ids if instance_id not in keys]
         # A key that no row has: every hour of an unknown instance would be inserted.
         keys |= {instance_id: -1 - number for number, instance_id in enumerate(new)}
         return self._changes(connection, "preview_metrics", rows, keys, frozenset(new))
 
-    def _known(self, connection: psycopg.Connection, instance_ids: Iterable[str]) -> dict[str, int]:
+    def _known(self, connection: Session, instance_ids: Iterable[str]) -> dict[str, int]:
         keys = {id_: self._keys[id_] for id_ in instance_ids if id_ in self._keys}
         missing = [id_ for id_ in instance_ids if id_ not in keys]
         if missing:
@@ -92,7 +100,7 @@ class PostgresMetrics:
 
     def _changes(
         self,
-        connection: psycopg.Connection,
+        connection: Session,
         name: str,
         rows: Rows,
         keys: Mapping[str, int],
@@ -112,4 +120,8 @@ class PostgresMetrics:
             parameters[entry.column] = _PACK[entry.sql_type](values)
         id_of = {key: instance_id for instance_id, key in keys.items()}
         answer = connection.execute(for_columns(name, rows.statistics), parameters)
-        return Written(created, {id_of[key]: Change(*counts) for key, *counts in answer})
+        changes = {}
+        for key, inserted, updated, healed, xid in answer:
+            changes[id_of[key]] = Change(inserted, updated, healed)
+            connection.xact_id = xid
+        return Written(created, changes)

@@ -38,18 +38,21 @@ _TCP = {
 }
 """The kernel gives up a connection whose other end has gone without a word."""
 
-_BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED NOT DEFERRABLE; "
-    "SET LOCAL statement_timeout = {milliseconds}; "
-    "SET LOCAL lock_timeout = {patience}; "
-    "SET LOCAL idle_in_transaction_session_timeout = {milliseconds}; "
-    "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; "
-    "SET LOCAL standard_conforming_strings = on"
-)
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED NOT DEFERRABLE"
+_SETTINGS = """
+SELECT
+    set_config('statement_timeout', %(milliseconds)s, true),
+    set_config('lock_timeout', %(patience)s, true),
+    set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true),
+    set_config('timezone', 'UTC', true),
+    set_config('datestyle', 'ISO', true),
+    set_config('standard_conforming_strings', 'on', true)
+"""
 """What the work depends on, whatever the server, the database or the role was given by others.
 
-One round trip. SET LOCAL ends with the transaction, so a pooler's next client sees nothing of it,
-and RDS Proxy pins the connection no longer than that.
+It travels with the first statement of the work, in one round trip. These settings end with the
+transaction, so a pooler's next client sees nothing of them, and RDS Proxy pins the connection no
+longer than that.
 """
 
 
@@ -58,13 +61,16 @@ class UnsureError(Exception):
 
     def __init__(self, xid: str, done: Any) -> None:
         super().__init__()
-        self.xid, self.done = xid, done
+        self.xact_id, self.done = xid, done
 
 
 class Session(psycopg.Connection[TupleRow]):
     """A connection whose every wait ends at ``limit`` (seconds of the monotonic clock)."""
 
     limit = float("inf")
+    xact_id: str | None = None
+    """The server's id of the transaction, where the work says that it has written something."""
+
     used_at = 0.0
     """Wall clock, which goes on while a Lambda is frozen."""
 
@@ -91,16 +97,24 @@ class Session(psycopg.Connection[TupleRow]):
 
     def wait(self, gen: PQGen[RV], *args: Any, **kwargs: Any) -> RV:
         """As psycopg's, up to ``limit``. Raises OutOfTimeError after closing the connection."""
-        if self.limit == float("inf"):
-            return super().wait(gen, *args, **kwargs)
-        kwargs["timeout"] = max(0.05, self.limit - monotonic())
         try:
-            return super().wait(gen, *args, **kwargs)
-        except psycopg.OperationalError as error:
-            if monotonic() < self.limit or error.sqlstate is not None:
-                raise
+            return super().wait(self._until_limit(gen), *args, **kwargs)
+        except OutOfTimeError:
             self.pgconn.finish()
-            raise OutOfTimeError("Postgres did not answer in the time that was left") from error
+            raise
+
+    def _until_limit(self, gen: PQGen[RV]) -> PQGen[RV]:
+        """``gen``, which psycopg resumes at least every tenth of a second."""
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                if monotonic() > self.limit:
+                    raise OutOfTimeError("Postgres did not answer in the time that was left")
+                state = gen.send(ready)
+        except StopIteration as end:
+            done: RV = end.value
+            return done
 
     def is_alive(self) -> bool:
         """Whether it answers; one just used is taken at its word."""
@@ -124,15 +138,21 @@ class Session(psycopg.Connection[TupleRow]):
         """
         self.limit = monotonic() + seconds
         xid: str | None = None
+        self.xact_id = None
         milliseconds = max(1, int((seconds - SERVER_FIRST) * 1000))
         try:
-            self.execute(
-                _BEGIN.format(milliseconds=milliseconds, patience=max(1, milliseconds - 100))
-            )
-            done = work(self)
+            with self.pipeline():
+                self.execute(_BEGIN)
+                self.execute(
+                    _SETTINGS,
+                    {
+                        "milliseconds": str(milliseconds),
+                        "patience": str(max(1, milliseconds - 100)),
+                    },
+                )
+                done = work(self)
             if counted:
-                row = self.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
-                xid = row[0] if row else None
+                xid = self.xact_id
         except BaseException:
             self._give_up()
             raise

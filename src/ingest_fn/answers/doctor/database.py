@@ -25,7 +25,7 @@ PATIENCE = 6.0
 
 _MIGRATE = "Bring the schema up to date: python -m ingest_fn migrate"
 _TLS = "SELECT ssl, version, cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-_READABLE = "SELECT has_table_privilege(to_regclass('alembic_version'), 'SELECT')"
+_READABLE = "SELECT has_table_privilege(to_regclass('hourmeter_schema'), 'SELECT')"
 _MONTHS = """
 SELECT
     to_char(month, 'YYYY_MM'),
@@ -150,7 +150,7 @@ def schema(session: Session) -> Iterator[Check]:
     """Which revision the tables are of."""
     row = session.execute(_READABLE).fetchone()
     if row is not None and row[0] is False:
-        hint = "As the owner: GRANT SELECT ON alembic_version to the login."
+        hint = "As the owner: GRANT SELECT ON hourmeter_schema to the login."
         yield doubtful("schema", "The login may not read which revision it is.", hint)
         return
     found, newest = revision(session), head()

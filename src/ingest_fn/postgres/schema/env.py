@@ -6,8 +6,7 @@ from alembic import context
 from sqlalchemy import text
 
 from ingest_fn.postgres.schema import views
-
-ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('ingest_fn.postgres.schema'))")
+from ingest_fn.postgres.schema.revision import ONE_AT_A_TIME, VERSION_TABLE
 
 
 def run() -> None:
@@ -16,15 +15,18 @@ def run() -> None:
     if connection is None:
         # Under psycopg's own style of parameters every % would be printed twice.
         context.configure(
-            dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"}
+            dialect_name="postgresql",
+            literal_binds=True,
+            dialect_opts={"paramstyle": "named"},
+            version_table=VERSION_TABLE,
         )
         with context.begin_transaction():
             context.run_migrations()
             context.get_context().impl.static_output(views.as_sql())
         return
-    context.configure(connection=connection)
+    context.configure(connection=connection, version_table=VERSION_TABLE)
     with context.begin_transaction():
-        connection.execute(ONE_AT_A_TIME)
+        connection.execute(text(ONE_AT_A_TIME))
         context.run_migrations()
         options = context.config.attributes["views"]
         views.replace(connection.connection.driver_connection, **options)

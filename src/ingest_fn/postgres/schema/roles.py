@@ -29,7 +29,7 @@ _GRANTS = (
     "GRANT SELECT, INSERT, UPDATE ON {schema}.agent_looks TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.metrics TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.ingest_runs TO {runtime}",
-    "GRANT SELECT ON {schema}.alembic_version TO {runtime}",
+    "GRANT SELECT ON {schema}.hourmeter_schema TO {runtime}",
     "REVOKE ALL ON FUNCTION {schema}.ensure_metrics_partitions FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION {schema}.ensure_metrics_partitions TO {runtime}",
     "REVOKE ALL ON FUNCTION {schema}.drop_metrics_partitions FROM PUBLIC",
@@ -94,7 +94,7 @@ def missing_grants(connection: psycopg.Connection) -> list[str]:
     """What ``grant_runtime`` grants and whoever is logged in has not, as ``INSERT on metrics``."""
     missing = []
     for match in filter(None, map(_NEEDED.match, _GRANTS)):
-        if match[3] == "alembic_version":  # no run needs it
+        if match[3] == "hourmeter_schema":  # no run needs it
             continue
         kind = "function" if match[2] else "columns" if "(" in match[1] else "table"
         for privilege in re.sub(r" \(.*\)", "", match[1]).split(", "):

@@ -7,16 +7,18 @@ from io import StringIO
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg import errors as pg
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from ingest_fn.errors import ConfigurationError
 from ingest_fn.postgres.connections import connect
 from ingest_fn.postgres.errors import translated
 from ingest_fn.postgres.login import Login
+from ingest_fn.postgres.schema.revision import current_revision, revision
 
 
 def upgrade(
@@ -41,7 +43,7 @@ def upgrade(
         connection.commit()
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
     with translated(), engine.begin() as session:
-        before = _revision(session)
+        before = current_revision(session)
         config = _config()
         if before is not None and not _known(config, before):
             return before, before
@@ -50,8 +52,25 @@ def upgrade(
         try:
             command.upgrade(config, "head")
         except DBAPIError as error:
-            raise error.orig or error from error
-        return before, _revision(session)
+            raise _explained(error.orig) or error.orig or error from error
+        return before, revision(session)
+
+
+def _explained(error: object) -> ConfigurationError | None:
+    """What keeps a migration from its work from outside: a table of others, a missing right."""
+    if isinstance(error, pg.DuplicateTable | pg.DuplicateObject | pg.DuplicateFunction):
+        return ConfigurationError(
+            f"The database already holds what is not Hourmeter's: {error.diag.message_primary}.",
+            "Use a database of its own, or a schema: a role whose search_path starts with it. Or "
+            "rename what is in the way.",
+        )
+    if isinstance(error, pg.InsufficientPrivilege):
+        return ConfigurationError(
+            f"The database user may not make the schema: {error.diag.message_primary}.",
+            "As the database's owner: GRANT CREATE ON SCHEMA public TO that user (or migrate as "
+            "the owner).",
+        )
+    return None
 
 
 def as_sql() -> str:
@@ -68,10 +87,10 @@ def head() -> str:
 
 def revision(connection: psycopg.Connection) -> str | None:
     """The revision of the schema that ``connection`` sees; None where it has none."""
-    there = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
+    there = connection.execute("SELECT to_regclass('hourmeter_schema')").fetchone()
     if there is None or there[0] is None:
         return None
-    row = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+    row = connection.execute("SELECT max(version_num) FROM hourmeter_schema").fetchone()
     return row[0] if row else None
 
 
@@ -85,7 +104,3 @@ def _config(output_buffer: StringIO | None = None) -> Config:
 def _known(config: Config, revision: str) -> bool:
     revisions = ScriptDirectory.from_config(config).walk_revisions()
     return revision in {script.revision for script in revisions}
-
-
-def _revision(session: Connection) -> str | None:
-    return MigrationContext.configure(session).get_current_revision()

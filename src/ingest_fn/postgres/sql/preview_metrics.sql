@@ -38,6 +38,7 @@ SELECT
     instance_id,
     count(*) FILTER (WHERE NOT known) AS inserted,
     count(*) FILTER (WHERE known) AS updated,
-    count(*) FILTER (WHERE "timestamp" < %(recent_from)s) AS healed
+    count(*) FILTER (WHERE "timestamp" < %(recent_from)s) AS healed,
+    NULL AS xid
 FROM changed
 GROUP BY instance_id

@@ -20,4 +20,4 @@ SELECT
 FROM instances
 LEFT JOIN read_groups ON read_groups.id = instances.read_group
 LEFT JOIN owed_hours ON owed_hours.instance_id = instances.id
-WHERE instances.instance_id = ANY(%(instance_ids)s)
+WHERE instances.instance_id = ANY(%(chosen)s::text[])

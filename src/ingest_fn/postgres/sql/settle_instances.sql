@@ -7,6 +7,7 @@ WITH read AS (
         exception.whole,
         exception.reason,
         instances.read_from,
+        instances.read_group,
         greatest(
             instances.read_until, read_groups.read_until[instances.read_slot + 1]
         ) AS mark,
@@ -64,11 +65,24 @@ something_owed AS (
     IS DISTINCT FROM (excluded.not_read, excluded.read_failed, coalesce(excluded.reason, stored.reason))
 )
 UPDATE instances SET
-    read_from = least(judged.read_from, lower(judged.hours)),
-    read_until = greatest(judged.mark, upper(judged.hours)),
-    read_group = CASE
-        WHEN %(group)s::text IS NULL THEN instances.read_group
-        ELSE (SELECT read_groups.id FROM read_groups WHERE read_groups.name = %(group)s)
-    END
-FROM judged
-WHERE judged.id = instances.id
+    read_from = settled.read_from,
+    read_until = settled.read_until,
+    read_group = settled.read_group
+FROM (
+    SELECT
+        judged.id,
+        least(judged.read_from, lower(judged.hours)) AS read_from,
+        greatest(judged.mark, upper(judged.hours)) AS read_until,
+        CASE
+            WHEN %(group)s::text IS NULL THEN judged.read_group
+            ELSE (SELECT read_groups.id FROM read_groups WHERE read_groups.name = %(group)s)
+        END AS read_group
+    FROM judged
+) AS settled
+WHERE settled.id = instances.id
+AND (
+    instances.read_from IS DISTINCT FROM settled.read_from
+    OR instances.read_group IS DISTINCT FROM settled.read_group
+    -- The mark of the group may have said so already.
+    OR instances.read_until IS DISTINCT FROM settled.read_until
+)

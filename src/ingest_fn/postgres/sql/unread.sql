@@ -23,5 +23,5 @@ LEFT JOIN LATERAL unnest(
         - coalesce(owed_hours.read_failed, '{}')
     )
 ) AS range ON true
-WHERE instances.instance_id = ANY(%(instance_ids)s::text[])
+WHERE instances.instance_id = ANY(%(chosen)s::text[])
 AND instances.read_from IS NOT NULL

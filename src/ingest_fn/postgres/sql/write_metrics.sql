@@ -73,7 +73,9 @@ SELECT
     instance_id,
     count(*) FILTER (WHERE is_new) AS inserted,
     count(*) FILTER (WHERE NOT is_new) AS updated,
-    count(*) FILTER (WHERE "timestamp" < %(recent_from)s) AS healed
+    count(*) FILTER (WHERE "timestamp" < %(recent_from)s) AS healed,
+    -- By it the client asks whether a COMMIT took effect whose answer was lost.
+    pg_current_xact_id_if_assigned()::text AS xid
 FROM (
     SELECT instance_id, "timestamp", true AS is_new FROM inserted
     UNION ALL

@@ -15,13 +15,13 @@ CREATE TABLE metrics (
 ) PARTITION BY RANGE ("timestamp");
 
 COMMENT ON TABLE metrics IS
-    'Hourly utilisation, one row an instance and UTC hour, one partition a month. '
+    'Hourly utilisation, one row per instance and UTC hour, one partition per month. '
     'A value that CloudWatch did not have is NULL, never 0.';
 COMMENT ON COLUMN metrics."timestamp" IS 'Start of the hour.';
 COMMENT ON COLUMN metrics.instance_id IS
-    'instances.id, in the four bytes that two thousand million of them fit in. Not declared as a '
-    'foreign key, which would cost a third of every first load: the ingester writes both rows in '
-    'one transaction, and a trigger keeps instances that have metrics from being deleted.';
+    'instances.id, in four bytes. Not declared as a foreign key, because that would make a first '
+    'load a third slower. The ingester writes both rows in one transaction, and a trigger refuses '
+    'to delete an instance that has metrics.';
 COMMENT ON COLUMN metrics.network_in IS 'Bytes received in the hour (sum).';
 COMMENT ON COLUMN metrics.network_out IS 'Bytes sent in the hour (sum).';
 COMMENT ON COLUMN metrics.cpu_utilization IS 'Percent of the instance''s vCPUs, mean of the hour.';

@@ -31,7 +31,7 @@ CREATE TABLE ingest_runs (
 CREATE INDEX ingest_runs_started_at ON ingest_runs (started_at);
 
 COMMENT ON TABLE ingest_runs IS
-    'The ledger: one row a run. A row that stays at running belongs to a run that was killed.';
+    'The ledger: one row per run. A row that stays at running belongs to a run that was killed.';
 COMMENT ON COLUMN ingest_runs.trigger IS 'What asked for the run: schedule, manual or cli.';
 COMMENT ON COLUMN ingest_runs.window_start IS 'First hour that was read.';
 COMMENT ON COLUMN ingest_runs.window_end IS 'End of the last hour that was read.';
