@@ -19,19 +19,24 @@ def remove_made_up(connection: psycopg.Connection) -> tuple[int, int]:
 
     Returns how many instances and rows of ``metrics``. Raises psycopg.Error.
     """
-    rows = connection.execute(
-        f"DELETE FROM metrics WHERE instance_id IN ({_MADE_UP})".encode()  # noqa: S608
-    ).rowcount
+    rows = _count(connection, f"DELETE FROM metrics WHERE instance_id IN ({_MADE_UP})")  # noqa: S608
     for statement in _REST:
         connection.execute(statement.encode())
     groups = connection.execute(
         "SELECT DISTINCT read_group FROM instances "
         "WHERE region LIKE 'local-%' AND read_group IS NOT NULL"
     ).fetchall()
-    instances = connection.execute("DELETE FROM instances WHERE region LIKE 'local-%'").rowcount
+    instances = _count(connection, "DELETE FROM instances WHERE region LIKE 'local-%'")
     connection.execute(
         "DELETE FROM read_groups WHERE id = ANY(%s) "
         "AND NOT EXISTS (SELECT FROM instances WHERE read_group = read_groups.id)",
         [[group for (group,) in groups]],
     )
     return instances, rows
+
+
+def _count(connection: psycopg.Connection, delete: str) -> int:
+    """Do it, and how many rows it was."""
+    counted = f"WITH gone AS ({delete} RETURNING 1) SELECT count(*) FROM gone"  # noqa: S608
+    row = connection.execute(counted.encode()).fetchone()
+    return row[0] if row else 0

@@ -16,7 +16,7 @@ from ingest_fn.postgres.connections import connect
 from ingest_fn.postgres.errors import translated
 from ingest_fn.postgres.login import Login
 from ingest_fn.postgres.schema.roles import missing_grants
-from ingest_fn.postgres.schema.upgrade import head, revision
+from ingest_fn.postgres.schema.upgrade import head, stored_revision
 from ingest_fn.postgres.session import Session
 
 LEAST_MAJOR = 15
@@ -153,7 +153,7 @@ def schema(session: Session) -> Iterator[Check]:
         hint = "As the owner: GRANT SELECT ON hourmeter_schema to the login."
         yield doubtful("schema", "The login may not read which revision it is.", hint)
         return
-    found, newest = revision(session), head()
+    found, newest = stored_revision(session), head()
     if found is None:
         raise SchemaError("The database has no tables of Hourmeter.", _MIGRATE)
     if found < newest:

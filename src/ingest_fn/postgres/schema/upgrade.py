@@ -85,7 +85,7 @@ def head() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
-def revision(connection: psycopg.Connection) -> str | None:
+def stored_revision(connection: psycopg.Connection) -> str | None:
     """The revision of the schema that ``connection`` sees; None where it has none."""
     there = connection.execute("SELECT to_regclass('hourmeter_schema')").fetchone()
     if there is None or there[0] is None:
