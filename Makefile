@@ -28,7 +28,7 @@ export PIP_REQUIRE_VIRTUALENV := 0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run psql test test-full chaos fuzz check fix build rds-ca rehearse sam-local bench bench-full docs lock clean
+.PHONY: help setup run up down psql test test-full check fix build rds-ca rehearse sam-local bench bench-full docs lock clean chaos fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,12 @@ $(READY): requirements/dev.txt pyproject.toml .venv/pyvenv.cfg
 
 run: setup ## Run everything on this machine: a synthetic fleet, the real handler, the stored rows
 	@$(BIN)/python -m ingest_fn.cli.stack $(ARGS)
+
+up: setup ## Keep PostgreSQL and an AWS emulator running, for every command: then . .local/env
+	@$(BIN)/python -m ingest_fn.cli.stack up $(ARGS)
+
+down: setup ## End what `make up` keeps running; the data stay
+	@$(BIN)/python -m ingest_fn.cli.stack down
 
 psql: setup ## Query what `make run` stored
 	@$(BIN)/python -m ingest_fn.cli.stack psql $(ARGS)
