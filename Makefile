@@ -28,7 +28,7 @@ export PIP_REQUIRE_VIRTUALENV := 0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run psql test test-full chaos fuzz check fix build rds-ca rehearse sam-local bench bench-full docs lock clean
+.PHONY: help setup run page psql test test-full chaos fuzz check fix build rds-ca rehearse sam-local bench bench-full docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,9 @@ $(READY): requirements/dev.txt pyproject.toml .venv/pyvenv.cfg
 
 run: setup ## Run everything on this machine: a synthetic fleet, the real handler, the stored rows
 	@$(BIN)/python -m ingest_fn.cli.stack $(ARGS)
+
+page: setup ## Open the page over what `make run` stored, after running it where there is none
+	@$(BIN)/python -m ingest_fn.cli.stack page
 
 psql: setup ## Query what `make run` stored
 	@$(BIN)/python -m ingest_fn.cli.stack psql $(ARGS)

@@ -27,6 +27,10 @@ def test_the_second_run_finds_nothing_to_rewrite(cli: Cli, tmp_path: Path) -> No
     rows = result_of(first.stdout)["rows"]
     assert rows["inserted"] > 150
     assert "make psql" in first.stdout
+    assert first.stdout.splitlines()[-1].split()[:3] == ["The", "page", ".local/report.html"]
+    page = (tmp_path / ".local/report.html").read_text(encoding="utf-8")
+    assert "what to do about 10 instances" in page
+    assert "wiki-2" in page
     for kind in ("web", "idle", "database", "batch", "oversized", "stopped at night", "newly"):
         assert kind in first.stdout
     second = result_of(cli(module="ingest_fn.cli.stack").stdout)

@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +18,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ingest_fn.answers.page.render import render
 from ingest_fn.local.aws import local_aws
 from ingest_fn.local.postgres import DIRECTORY, local_postgres
 from ingest_fn.local.synthetic.ec2 import launch
 from ingest_fn.local.synthetic.fleet import Machine, make_fleet
 from ingest_fn.local.synthetic.publish import publish
 from ingest_fn.pipeline.model import Window, zulu
+from ingest_fn.postgres.connections import Connections
 from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.report import PostgresReport
 from ingest_fn.postgres.schema.upgrade import upgrade
 from ingest_fn.request.event import parse_event
 from ingest_fn.settings import database
@@ -32,6 +35,7 @@ from ingest_fn.settings import database
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+PAGE = Path(".local/report.html")
 EVENT = Path("events/scheduled.json")
 PARAMETER = "/hourmeter/instance-ids"
 MACHINES, SEED = 10, 1
@@ -82,10 +86,12 @@ def demo() -> None:
         console.print(f"\n[bold cyan]ingest_fn.app.lambda_handler({json.dumps(event)})[/]")
         console.print_json(json.dumps(_invoke(event)))
         console.print(_table(url, window, fleet))
+        _write_page(url, window)
     console.print(
         "[bold]Look at it[/]   make psql   (or: make psql ARGS='-c \"TABLE ingest_runs\"')"
     )
     console.print("[bold]Run again[/]    make run    (nothing needs rewriting)")
+    console.print(f"[bold]The page[/]     {PAGE}   (make page opens it)")
 
 
 @contextmanager
@@ -111,6 +117,14 @@ def _invoke(event: object) -> dict[str, Any]:
             return lambda_handler(event, cast("LambdaContext", Context()))
     finally:
         ingester().close()
+
+
+def _write_page(url: str, window: Window) -> None:
+    """The page over the day that was read."""
+    with closing(Connections(login_for(database({"DATABASE_URL": url}), None))) as connections:
+        facts = PostgresReport(connections).facts(window.end, days=1)
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(render(facts, window.end), encoding="utf-8")
 
 
 def _table(url: str, window: Window, fleet: Sequence[Machine]) -> Table:

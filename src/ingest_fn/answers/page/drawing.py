@@ -12,7 +12,7 @@ from ingest_fn.answers.page.model import text
 Values = Sequence[float | None]
 
 WIDTH, CPU_HEIGHT, LANE = 168, 32, 10
-HEIGHT = CPU_HEIGHT + 2 * LANE + 4
+HEIGHT = CPU_HEIGHT + 2 * LANE + 8
 ALL_NAMED = 31
 """Days up to which each gets its label."""
 
@@ -40,8 +40,8 @@ def sparkline(found: dict[str, Any] | None, hours: int, step: int, label: str) -
     lanes = (
         ("x", [max(known, default=None) for known in _pieces(peak, step)], 0, CPU_HEIGHT, 100),
         ("m", _means(mean, step), 0, CPU_HEIGHT, 100),
-        ("n", _means(network, step), CPU_HEIGHT + 1, LANE, busiest),
-        ("e", _means(memory, step), CPU_HEIGHT + LANE + 2, LANE, 100),
+        ("n", _means(network, step), CPU_HEIGHT + 3, LANE, busiest),
+        ("e", _means(memory, step), CPU_HEIGHT + LANE + 5, LANE, 100),
     )
     width = WIDTH / -(-hours // step)
     paths = "".join(

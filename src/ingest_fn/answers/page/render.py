@@ -69,8 +69,9 @@ def render(facts: Facts, as_of: datetime, *, team_tag: str = "Team") -> str:
         f"<header><h1>Hourmeter: what to do about {len(facts.verdicts):,} instances</h1>"
         f'<p>As of <time datetime="{as_of:%Y-%m-%dT%H:%M:%SZ}">{minute(as_of)}</time>, over '
         f"{period}.</p></header>\n<main>{totals(facts.verdicts)}"
-        f"<h2 id=findings>Findings, the most dollars first</h2>{_form(facts.verdicts, team_tag)}"
-        f'{_key(step)}<ol class="rows" aria-labelledby="findings">{items}</ol>'
+        "<section><h2 id=findings>Findings, the most dollars first</h2>"
+        f"{_form(facts.verdicts, team_tag)}"
+        f'{_key(step)}<ol class="rows" aria-labelledby="findings">{items}</ol></section>'
         f"{'' if facts.verdicts else '<p>No instance is known yet.</p>'}"
         f"<h2>The fleet by day</h2><figure>"
         f"{fleet_by_day(facts.series.values(), facts.start, hours)}"
