@@ -66,7 +66,7 @@ psql: setup ## Query what `make run` stored
 test: setup .venv-sam/.ready .venv-checkov/.ready ## Run the tests that need nothing but this folder
 	$(BIN)/pytest tests/unit tests/integration tests/cli tests/docs tests/template tests/artifact tests/chaos tests/fuzz $(ARGS)
 
-test-full: test ## Run these tests, then those that need PgBouncer, a TLS server or Docker
+test-full: test ## Run these tests, then those that need PgBouncer, a TLS server, Chromium or Docker
 	$(BIN)/pytest tests/system $(ARGS)
 
 chaos: setup ## Play schedules of faults against the real handler (SEEDS=1-500), on PostgreSQL 15 and 18

@@ -41,7 +41,7 @@ class Visit:
     @property
     def names(self) -> list[str]:
         """The machines that are shown, from the top."""
-        return self.page.locator(".rows > li:not([hidden]) h3").all_inner_texts()
+        return self.page.locator(".rows > li:not([hidden]) h3").all_text_contents()
 
 
 @contextmanager
