@@ -201,7 +201,9 @@ def test_the_sql_for_a_dba_is_the_whole_schema(cli: Cli, postgres: Server) -> No
         assert versions["before"] == versions["after"]
 
 
-@pytest.mark.parametrize("command", [(), ("cloudwatch",), ("synthetic",), ("migrate",)])
+@pytest.mark.parametrize(
+    "command", [(), ("cloudwatch",), ("report",), ("synthetic",), ("migrate",)]
+)
 def test_help_has_an_example(cli: Cli, command: tuple[str, ...]) -> None:
     done = cli(*command, "--help", COLUMNS="100")
     assert done.returncode == 0

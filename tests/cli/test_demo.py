@@ -31,6 +31,7 @@ def test_the_second_run_finds_nothing_to_rewrite(cli: Cli, tmp_path: Path) -> No
     page = (tmp_path / ".local/report.html").read_text(encoding="utf-8")
     assert "what to do about 10 instances" in page
     assert "wiki-2" in page
+    assert "In the 30 days before, 1 run asked CloudWatch for" in page
     for kind in ("web", "idle", "database", "batch", "oversized", "stopped at night", "newly"):
         assert kind in first.stdout
     second = result_of(cli(module="ingest_fn.cli.stack").stdout)

@@ -122,7 +122,7 @@ def _invoke(event: object) -> dict[str, Any]:
 def _write_page(url: str, window: Window) -> None:
     """The page over the day that was read."""
     with closing(Connections(login_for(database({"DATABASE_URL": url}), None))) as connections:
-        facts = PostgresReport(connections).facts(window.end, days=1)
+        facts = PostgresReport(connections).facts(window.end, days=1, now=datetime.now(UTC))
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(render(facts, window.end), encoding="utf-8")
 

@@ -46,13 +46,17 @@ class PostgresReport:
         """Every row of ``verdicts(as_of, days)``. Raises StoreError, SchemaError."""
         return self._rows("report_verdicts", {"as_of": as_of, "days": days})
 
-    def facts(self, as_of: datetime, days: int) -> Facts:
-        """All that the page shows, over ``days`` before ``as_of`` (aware). Raises as above."""
+    def facts(self, as_of: datetime, days: int, *, now: datetime | None = None) -> Facts:
+        """All that the page shows, over ``days`` before ``as_of`` (aware). Raises as above.
+
+        The runs are those of the 30 days before ``now`` (None: ``as_of``).
+        """
+        until = now or as_of
         end = as_of.replace(minute=0, second=0, microsecond=0)
         start = end - timedelta(days=days)
         window = {"start": start, "end": end}
         series = self._rows("report_series", window)
-        (runs,) = self._rows("report_runs", {"since": as_of - COLLECTION, "until": as_of})
+        (runs,) = self._rows("report_runs", {"since": until - COLLECTION, "until": until})
         return Facts(
             start=start,
             end=end,

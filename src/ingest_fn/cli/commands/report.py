@@ -103,5 +103,10 @@ def _text(env: dict[str, str], kind: str, as_of: datetime, days: int, team_tag: 
 def show(file: Path) -> None:
     """Open ``file`` with the program of this desktop, or say where it is."""
     opener = next(filter(None, map(shutil.which, OPENERS)), None)
-    if opener is None or subprocess.run([opener, str(file)], check=False).returncode != 0:
+    if opener is None or _run(opener, file) != 0:
         notify(f"Open it in a browser: {file.resolve().as_uri()}")
+
+
+def _run(opener: str, file: Path) -> int:
+    # A desktop's programs talk a lot on stderr.
+    return subprocess.run([opener, str(file)], stderr=subprocess.DEVNULL, check=False).returncode
