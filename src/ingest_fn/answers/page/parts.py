@@ -87,10 +87,10 @@ def collection(runs: Fact) -> str:
     if not runs["runs"]:
         said = "No run has read CloudWatch in the 30 days before."
     else:
-        usd = runs["usd"]
+        usd, many = runs["usd"], "run" if runs["runs"] == 1 else "runs"
         cost = "cost unknown" if usd is None else f"about {dollars(usd, 2 if usd >= 1 else 4)}"
         said = (
-            f"In the 30 days before, {runs['runs']:,} run{'' if runs['runs'] == 1 else 's'} asked CloudWatch for "
+            f"In the 30 days before, {runs['runs']:,} {many} asked CloudWatch for "
             f"{runs['metrics_billed']:,} metrics in {runs['calls']:,} calls: {cost} by "
             f"CloudWatch's list price. {runs['incomplete']:,} were incomplete. The last ended "
             f"{minute(runs['last_finished'])}."
