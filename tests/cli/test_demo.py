@@ -51,8 +51,12 @@ def test_the_first_run_brings_two_weeks_and_the_second_rewrites_nothing(
     assert result["cloudwatch"]["metrics_billed"] < 50, "the price of one hour"
     assert "make psql" in first.stdout
     lines = first.stdout.splitlines()
-    assert len(lines) <= 40
+    assert len(lines) <= 41
     assert max(map(len, lines)) <= 80
+    assert lines[-1].split()[:3] == ["The", "page", ".local/report.html"]
+    page = (tmp_path / ".local/report.html").read_text(encoding="utf-8")
+    assert "what to do about 10 instances" in page
+    assert "In the 30 days before, 1 run asked CloudWatch for" in page
     for kind in ("web", "idle", "database", "batch", "oversized", "stopped at night", "newly"):
         assert kind in first.stdout
     second = result_of(cli(module="ingest_fn.cli.stack", **HOSTILE).stdout)

@@ -1,4 +1,4 @@
-"""``python -m ingest_fn.cli.stack``: what ``make run``, ``up``, ``down`` and ``psql`` start."""
+"""``python -m ingest_fn.cli.stack``: ``make run``, ``up``, ``down``, ``page`` and ``psql``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["psql"]:
         sys.exit(_psql(arguments[1:]))
+    if arguments[:1] == ["page"]:
+        _page()
+        return
     action = arguments.pop(0) if arguments[:1] in (["up"], ["down"], ["serve"]) else "run"
     parser = argparse.ArgumentParser(prog=f"make {action}", allow_abbrev=False)
     if action != "down":
@@ -49,6 +52,15 @@ def main() -> None:
     else:
         wish = stack.Wish(given.instances, given.postgres_port, given.aws_port)
         (stack.up if action == "up" else stack.serve)(wish)
+
+
+def _page() -> None:
+    from ingest_fn.cli.commands.report import show
+    from ingest_fn.local.demo import PAGE, demo
+
+    if not PAGE.exists():
+        demo()
+    show(PAGE)
 
 
 def _count(text: str) -> int:

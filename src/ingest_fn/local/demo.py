@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,16 +17,22 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ingest_fn.answers.page.render import render
 from ingest_fn.local import world
 from ingest_fn.local.aws import local_aws
 from ingest_fn.local.postgres import DIRECTORY, local_postgres
 from ingest_fn.local.synthetic.fleet import Machine
 from ingest_fn.pipeline.model import HOUR, Window, zulu
+from ingest_fn.postgres.connections import Connections
+from ingest_fn.postgres.login import login_for
+from ingest_fn.postgres.report import PostgresReport
 from ingest_fn.request.event import parse_event
+from ingest_fn.settings import database
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+PAGE = Path(".local/report.html")
 EVENT = Path("events/scheduled.json")
 REGION = "local-demo-1"
 MACHINES, SEED = 10, 101
@@ -86,10 +92,12 @@ def demo(instances: int = MACHINES, *, into_my_database: bool = False) -> None:
             console.print(f"\n[bold cyan]lambda_handler({json.dumps(event)})[/]")
             _print(console, _invoke(event))
         console.print(_table(url, window, fleet))
+        _write_page(url, window)
     console.print(
         "[bold]Look at it[/]   make psql   (or: make psql ARGS='-c \"TABLE ingest_runs\"')"
     )
     console.print("[bold]Run again[/]    make run    (nothing needs rewriting)")
+    console.print(f"[bold]The page[/]     {PAGE}   (make page opens it)")
 
 
 def _event() -> dict[str, Any]:
@@ -138,6 +146,14 @@ def _invoke(event: object) -> dict[str, Any]:
             return lambda_handler(event, cast("LambdaContext", Context()))
     finally:
         ingester().close()
+
+
+def _write_page(url: str, window: Window) -> None:
+    """The page over the day that was read."""
+    with closing(Connections(login_for(database({"DATABASE_URL": url}), None))) as connections:
+        facts = PostgresReport(connections).facts(window.end, days=1, now=datetime.now(UTC))
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(render(facts, window.end), encoding="utf-8")
 
 
 def _table(url: str, window: Window, fleet: Sequence[Machine]) -> Table:
