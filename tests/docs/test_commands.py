@@ -23,7 +23,7 @@ ELSEWHERE = {
     "make run": "tests/cli/test_demo.py runs what the target runs",
     "make test": "it is what runs this test",
     "make build": "tests/artifact builds with it and runs the result",
-    ".venv-sam/bin/sam deploy --config-env database": "it needs an AWS account; tests/template deploys into an emulator",
+    ".venv-sam/bin/sam deploy --config-env database": "tests/template gives it to an emulator",
 }
 
 
