@@ -28,7 +28,7 @@ export PIP_REQUIRE_VIRTUALENV := 0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run psql test test-full chaos fuzz check fix build rds-ca rehearse sam-local bench bench-full docs lock clean
+.PHONY: help setup run page up down psql test test-full check fix build rds-ca rehearse sam-local bench bench-full docs lock clean chaos fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,13 +57,22 @@ $(READY): requirements/dev.txt pyproject.toml .venv/pyvenv.cfg
 run: setup ## Run everything on this machine: a synthetic fleet, the real handler, the stored rows
 	@$(BIN)/python -m ingest_fn.cli.stack $(ARGS)
 
+up: setup ## Keep PostgreSQL and an AWS emulator running, for every command: then . .local/env
+	@$(BIN)/python -m ingest_fn.cli.stack up $(ARGS)
+
+down: setup ## End what `make up` keeps running; the data stay
+	@$(BIN)/python -m ingest_fn.cli.stack down
+
+page: setup ## Open the page over what `make run` stored, after running it where there is none
+	@$(BIN)/python -m ingest_fn.cli.stack page
+
 psql: setup ## Query what `make run` stored
 	@$(BIN)/python -m ingest_fn.cli.stack psql $(ARGS)
 
 test: setup .venv-sam/.ready .venv-checkov/.ready ## Run the tests that need nothing but this folder
 	$(BIN)/pytest tests/unit tests/integration tests/cli tests/docs tests/template tests/artifact tests/chaos tests/fuzz $(ARGS)
 
-test-full: test ## Run these tests, then those that need PgBouncer, a TLS server or Docker
+test-full: test ## Run these tests, then those that need PgBouncer, a TLS server, Chromium or Docker
 	$(BIN)/pytest tests/system $(ARGS)
 
 chaos: setup ## Play schedules of faults against the real handler (SEEDS=1-500), on PostgreSQL 15 and 18

@@ -46,6 +46,7 @@ class Lambda:
     """How long an invocation with this event may take."""
     _running: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _environment: threading.Lock = field(default_factory=threading.Lock)
 
     def invoke(self, arn: str, _: object, body: str, __: object, headers: dict[str, str]) -> bytes:
         """Replaces the method of moto that returns its input."""
@@ -56,9 +57,11 @@ class Lambda:
             self._running += ingesting
             self.at_once = max(self.at_once, self._running)
         try:
-            answer: Any = FUNCTIONS[name](
-                event, Context(self.seconds(event), invoked_function_arn=arn)
-            )
+            # One environment takes one event at a time, and this process is one environment.
+            with self._environment:
+                answer: Any = FUNCTIONS[name](
+                    event, Context(self.seconds(event), invoked_function_arn=arn)
+                )
         except Exception as error:  # noqa: BLE001  whatever it is, Lambda answers with it
             headers["X-Amz-Function-Error"] = "Unhandled"
             answer = {"errorType": type(error).__name__, "errorMessage": str(error)}

@@ -182,7 +182,7 @@ def test_a_part_that_fails_once_is_tried_again_and_counts_as_its_last_attempt(
     for id_ in ids:
         place.publish(id_, cpu=30.0)
     put_targets(a=place.target(selector={"tag:Name": ["web"]}))
-    allowed = iter((1.0, 60.0))
+    allowed = iter((10.0, 60.0))
     machine.functions.seconds = lambda event: next(allowed) if "part_of" in event else 60.0
     execution = machine.run(EVENT)
     assert execution["status"] == "SUCCEEDED"

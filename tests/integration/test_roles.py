@@ -207,7 +207,7 @@ REPLACE = "CREATE OR REPLACE FUNCTION {} RETURNS integer LANGUAGE sql AS 'SELECT
         "UPDATE instances SET instance_id = 'elsewhere'",
         "UPDATE hourmeter_schema SET version_num = '0000'",
         "GRANT ingest_owner TO CURRENT_USER",
-        "GRANT SELECT ON hourmeter_schema TO PUBLIC",
+        "DROP TABLE hourmeter_schema",
         "SET ROLE ingest_owner",
         REPLACE.format("ensure_metrics_partitions(timestamptz, timestamptz)"),
         REPLACE.format("drop_metrics_partitions(timestamptz, integer)"),

@@ -319,7 +319,7 @@ def test_oversized_with_memory_known(fleet: Machines) -> None:
     assert found["confidence"] == 1
     assert found["reason"] == (
         "P99.5 of CPU is 8 % and of memory 10 %: with 20 % to spare, m7g.large is large enough; "
-        "EBS use is not measured."
+        "its use of EBS is unknown."
     )
 
 
@@ -413,8 +413,8 @@ def test_a_peak_of_network_keeps_a_machine_large(fleet: Machines) -> None:
     found = fleet.verdict(one)
     assert found["verdict"] == "fine"
     assert found["reason"].endswith(
-        "CPU and memory would fit a cheaper type, but the network was used with 888.9 Mbit/s, "
-        "which fits none."
+        "CPU and memory would fit a cheaper type, but not what the network (888.9 Mbit/s) and EBS "
+        "(unknown Mbit/s) carried at most."
     )
 
 
@@ -466,6 +466,34 @@ def test_burstable_types_are_held_against_their_baseline(
     if verdict == "undersized":
         assert "above the baseline of 20 %" in found["reason"]
         assert found["suggested_type"] == "t4g.large"
+
+
+def test_further_metrics_are_used_where_they_are_collected(fleet: Machines) -> None:
+    full, bound, charged, broken = (
+        fleet.add("m7g.xlarge"),
+        fleet.add("m7g.xlarge"),
+        fleet.add("t4g.small"),
+        fleet.add(),
+    )
+    fleet.run("DELETE FROM instance_types WHERE instance_type !~ 'm7g|t4g'")
+    fleet.run("UPDATE instance_types SET ebs_baseline_mbps = 630")
+    for one in (full, bound):
+        fleet.hours(one, 10, memory=20)
+    fleet.hours(charged, 10)
+    fleet.hours(broken, 0, mb_per_day=0)
+    changed = "UPDATE metrics SET {} WHERE instance_id = (SELECT id FROM instances WHERE "
+    for one, columns in (
+        (full, "memory_utilization_max = 90"),
+        (bound, "ebs_read_bytes_max = 1e10, ebs_write_bytes_max = 1e10"),  # 533 Mbit/s
+        (charged, "cpu_surplus_credits_charged = 0.5"),
+        (broken, "status_check_failed = 1"),
+    ):
+        fleet.run(changed.format(columns) + "instance_id = %s)", one)
+    found = [fleet.verdict(one) for one in (full, bound, charged, broken)]
+    assert [row["verdict"] for row in found] == ["undersized", "fine", "undersized", "idle"]
+    assert "EBS (533.3 Mbit/s) carried at most" in found[1]["reason"]
+    assert found[2]["reason"].startswith("It was charged for 168 surplus CPU credits")
+    assert "a status check failed in 336 of the hours" in found[3]["reason"]
 
 
 def night(hour: datetime) -> bool:

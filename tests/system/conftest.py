@@ -5,30 +5,48 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import PROGRAM as CHROMIUM
 from tests.pooler import PROGRAM, Pooler, running_pooler
 from tests.postgres import Server
 
 HERE = Path(__file__).parent
+PAGE = HERE / "test_page.py"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without PgBouncer the tests here cannot run, and the run says so."""
+    """What needs a program that is not installed cannot run, and the run says so."""
     here = [item for item in items if item.path.is_relative_to(HERE)]
-    if PROGRAM is not None or not here:
-        return
-    items[:] = [item for item in items if item not in here]
-    config.hook.pytest_deselected(items=here)
+    of_page = [item for item in here if item.path == PAGE]
+    if CHROMIUM is None and of_page:
+        _leave_out(config, items, of_page, "Chromium", "of the page", "chromium")
+    others = [item for item in here if item.path != PAGE]
+    if PROGRAM is None and others:
+        what = "of TLS and of a transaction pooler"
+        _leave_out(config, items, others, "PgBouncer", what, "pgbouncer")
+
+
+def _leave_out(  # noqa: PLR0917
+    config: pytest.Config,
+    items: list[pytest.Item],
+    left: list[pytest.Item],
+    program: str,
+    what: str,
+    package: str,
+) -> None:
+    items[:] = [item for item in items if item not in left]
+    config.hook.pytest_deselected(items=left)
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.write_line(
-            f"PgBouncer is not installed: {len(here)} tests of TLS and of a transaction pooler do "
-            "not run. Install it: apt-get install pgbouncer"
+            f"{program} is not installed: {len(left)} tests {what} do not run. "
+            f"Install it: apt-get install {package}"
         )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A machine without PgBouncer has been told so; that nothing was left to run is no failure."""
-    if PROGRAM is None and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+    """A machine without a program has been told so; that nothing was left to run is no failure."""
+    missing = PROGRAM is None or CHROMIUM is None
+    if missing and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         session.exitstatus = pytest.ExitCode.OK
 
 

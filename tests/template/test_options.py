@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ingest_fn.pipeline.catalogue import GROUPS
 from tests.template.cloudformation import ROOT, Stack, database_template, transformed
 from tests.template.combinations import (
     ADMIN,
@@ -88,6 +89,8 @@ def test_every_combination_is_accepted() -> None:
             without("Instances", TargetsParameterPath="/targets/", MonthlyBudgetUsd="10"),
             "does not work for targets",
         ),
+        (without(Metrics="ebs,memory"), "Metrics=memory needs DiscoverInstances"),
+        (without(Metrics="ebs,disk"), "'Metrics'"),
         (without(Schedule="weekly"), "'Schedule'"),
         (without(LookbackHours="6"), "'LookbackHours'"),
         (without(Instances="i-1 i-2"), "'Instances'"),
@@ -98,6 +101,10 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(
 ) -> None:
     (refusal,) = Stack(options).refusals
     assert sentence in refusal
+
+
+def test_the_metrics_that_the_template_takes_are_those_that_the_function_knows() -> None:
+    assert set(transformed()["Parameters"]["Metrics"]["AllowedValues"]) == {"", *GROUPS}
 
 
 def test_the_base_of_these_refusals_is_itself_accepted() -> None:

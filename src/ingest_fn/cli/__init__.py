@@ -14,9 +14,11 @@ import typer
 
 from ingest_fn.cli.commands.backfill import IncompleteBackfillError, backfill
 from ingest_fn.cli.commands.cloudwatch import cloudwatch
+from ingest_fn.cli.commands.doctor import doctor
 from ingest_fn.cli.commands.estimate import estimate
 from ingest_fn.cli.commands.migrate import migrate
 from ingest_fn.cli.commands.prices import prices
+from ingest_fn.cli.commands.report import report
 from ingest_fn.cli.commands.synthetic import synthetic
 from ingest_fn.cli.streams import forgive
 from ingest_fn.errors import (
@@ -51,7 +53,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (cloudwatch, backfill, estimate, prices, synthetic, migrate):
+for command in (cloudwatch, backfill, estimate, doctor, prices, report, synthetic, migrate):
     app.command()(command)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from ingest_fn.pipeline.model import Api, InstanceOutcome, Outcome, zulu
+from ingest_fn.pipeline.model import HOUR_SECONDS, Api, InstanceOutcome, Outcome, Series, zulu
 from ingest_fn.pipeline.ports import NoObserver
 from ingest_fn.pipeline.result import RunInfo, RunResult
 
@@ -27,6 +27,8 @@ API_NAMES = {
     Api.SYNTHETIC: "none: the metrics are made up",
 }
 EMPTY_LISTED = 5
+HOURS_DRAWN, BARS = 24, "▁▂▃▄▅▆▇█"
+KEY = "mean CPU of the last hours, 0 to 100 %; + inserted, ~ updated, = unchanged"
 
 
 def notify(line: str) -> None:
@@ -52,7 +54,9 @@ class View:
     """Shows a run as it goes. Plain lines without a terminal, colours and a bar with one."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(highlight=False)
+        # Whatever reads a pipe wants whole lines; on a terminal words are wrapped.
+        self._console.soft_wrap = not self._console.is_terminal
         self._quiet = quiet
         self._empty: list[str] = []
         self._progress = Progress(
@@ -83,7 +87,10 @@ class View:
         say(f"  Region     {run.region}")
         say(f"  Instances  {run.requested:,}")
         say(f"  Window     {zulu(window.start)} up to {zulu(window.end)} ({window.hour_count} h)")
-        say(f"  API        {API_NAMES[run.api]}\n")
+        say(f"  API        {API_NAMES[run.api]}")
+        if self._console.is_terminal:
+            say(f"  [dim]{KEY}[/]")
+        say()
 
     def batch(self, outcomes: Sequence[InstanceOutcome]) -> None:
         """A line for each instance."""
@@ -91,7 +98,7 @@ class View:
         self._empty += [line.instance_id for line in outcomes if line.outcome is Outcome.EMPTY]
         if not self._quiet:
             for line in outcomes:
-                self._console.print(_line(line))
+                self._console.print(_line(line, drawn=self._console.is_terminal))
 
     def closing(self, result: RunResult) -> None:
         """The total, and what to check where something is missing."""
@@ -133,17 +140,38 @@ class View:
             )
 
 
-def _line(line: InstanceOutcome) -> Text:
+def _line(line: InstanceOutcome, *, drawn: bool) -> Text:
+    """At most 80 columns, but for a reason. ``drawn``: with the CPU of its last hours."""
     text = Text.assemble(
         f"  {line.instance_id:<19}  ", (f"{line.outcome:<7}", STYLES[line.outcome])
     )
     if line.datapoints:
-        text.append(
-            f"  {line.datapoints:>4} datapoints  {line.inserted:>3} inserted  "
-            f"{line.updated:>3} updated  {line.unchanged:>3} unchanged"
-        )
+        if drawn:
+            text.append(f"  {sparkline(line.cpu or {}):<{HOURS_DRAWN}}", "blue")
+            text.append(f"  +{line.inserted} ~{line.updated} ={line.unchanged}")
+        else:
+            text.append(
+                f"  {line.inserted:>3} inserted  {line.updated:>3} updated  "
+                f"{line.unchanged:>3} unchanged"
+            )
     if line.created:
-        text.append("  new instance", "cyan")
+        text.append("  new", "cyan")
     if line.reason is not None:
         text.append(f"  {line.reason}")
     return text
+
+
+def sparkline(cpu: Series) -> str:
+    """Mean CPU (percent) of the last hours up to the newest, one character per hour.
+
+    An hour that is not known is a blank.
+    """
+    if not cpu:
+        return ""
+    newest = max(cpu)
+    first = max(min(cpu), newest - (HOURS_DRAWN - 1) * HOUR_SECONDS)
+    hours = range(first, newest + 1, HOUR_SECONDS)
+    return "".join(
+        BARS[min(int(cpu[hour] * len(BARS) / 100), len(BARS) - 1)] if hour in cpu else " "
+        for hour in hours
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -12,8 +14,10 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.test import Client
+
+from ingest_fn.errors import ConfigurationError
 
 _ADDRESS = "127.0.0.1"
 _STOP_WITHIN = 0.05
@@ -38,6 +42,8 @@ class LocalAws:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_SESSION_TOKEN": "local",
             "AWS_EC2_METADATA_DISABLED": "true",
             "no_proxy": _ADDRESS,
@@ -62,13 +68,15 @@ _FOR_OTHERS = {
 
 
 @contextmanager
-def local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
-    """An empty emulator on a free port of 127.0.0.1, until the block ends.
+def local_aws(region: str = "us-east-1", port: int = 0) -> Iterator[LocalAws]:
+    """An empty emulator on ``port`` of 127.0.0.1 (0: a free one), until the block ends.
 
-    moto keeps its state per process, so a second emulator at the same time would share it.
+    ``region`` may be a made-up one. Raises ConfigurationError where the port is taken. moto keeps
+    its state per process, so a second emulator at the same time would share it.
     """
     application = DomainDispatcherApplication(create_backend_app)
-    server = make_server(_ADDRESS, 0, application, threaded=True, request_handler=_QuietHandler)
+    os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "true"
+    server = _server(application, port)
     thread = threading.Thread(
         target=server.serve_forever, args=(_STOP_WITHIN,), name="local-aws", daemon=True
     )
@@ -79,6 +87,18 @@ def local_aws(region: str = "us-east-1") -> Iterator[LocalAws]:
         server.shutdown()
         thread.join()
         Client(application).post("/moto-api/reset")
+
+
+def _server(application: DomainDispatcherApplication, port: int) -> BaseWSGIServer:
+    try:
+        # werkzeug would end the process.
+        socket.create_server((_ADDRESS, port)).close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {port} of {_ADDRESS} is taken, so the AWS emulator cannot use it.",
+            "End what uses it; make down ends an emulator of this folder.",
+        ) from error
+    return make_server(_ADDRESS, port, application, threaded=True, request_handler=_QuietHandler)
 
 
 class _QuietHandler(MotoRequestHandler):

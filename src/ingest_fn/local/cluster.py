@@ -84,9 +84,16 @@ class Cluster:
         if user := self._programs.identity.user:
             os.chown(self.password_file, *user)
 
-    def start(self) -> int:
-        """Start the server, or use the one that a killed process left running. Returns its port."""
-        return self._port_in_use() or self._start()
+    def start(self, port: int | None = None) -> int:
+        """Start the server on ``port``, or a free one. Returns its port.
+
+        One that a killed process left running is used, if its port is right.
+        """
+        used = self._port_in_use()
+        if used is not None and port not in {None, used}:
+            self.stop()
+            used = None
+        return used or self._start(port)
 
     def _port_in_use(self) -> int | None:
         if self._control("status").returncode != 0:
@@ -98,10 +105,10 @@ class Cluster:
             return None
         return int(port)
 
-    def _start(self) -> int:
+    def _start(self, wanted: int | None) -> int:
         log = ""
-        for _ in range(_PORTS_TO_TRY):
-            port = _free_port()
+        for _ in range(_PORTS_TO_TRY if wanted is None else 1):
+            port = wanted or _free_port()
             settings = (*_SETTINGS, f"port={port}", *(() if self._durable else _NOT_DURABLE))
             self._log.unlink(missing_ok=True)
             options = " ".join(f"-c {setting}" for setting in settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import threading
@@ -21,6 +22,7 @@ from ingest_fn.local.programs import find_programs
 
 DIRECTORY = Path(".local/postgres")
 DATABASE = "ingest"
+STACK = "stack.json"
 
 _FURTHER = {"PGDATESTYLE", "PGGEQO", "PGSERVICEFILE", "PGSYSCONFDIR", "PGTZ"}
 """Variables of libpq's beside those of its connection parameters."""
@@ -45,20 +47,41 @@ def local_postgres(
     *,
     durable: bool = True,
     notify: Callable[[str], None] | None = None,
+    port: int | None = None,
 ) -> Iterator[LocalPostgres]:
     """A server with a database ``ingest``, until the block ends. Its data stay in ``directory``.
 
-    It listens on a free port of 127.0.0.1. A second process waits until the first has ended, and
-    tells ``notify`` so. SIGTERM and SIGHUP end the block as Ctrl-C does. Without ``durable``, tests
-    are faster, but a crash may destroy the data. Raises ConfigurationError.
+    It listens on ``port`` of 127.0.0.1, or a free one. The server of ``make up`` is used if it
+    runs. Otherwise a second process waits until the first has ended, and tells ``notify`` so. The
+    caller's PG… variables have no say. SIGTERM and SIGHUP end the block as Ctrl-C does. Without
+    ``durable``, tests are faster, but a crash may destroy the data. Raises ConfigurationError.
     """
     directory = directory.absolute()
-    with _signals_as_interrupts(), _locked(directory, notify), _no_libpq_variables():
+    with _no_libpq_variables():
+        running = None if port is not None else running_stack(directory.parent)
+        if running is not None and directory.name == DIRECTORY.name:
+            where = running.url.rpartition("@")[2]
+            password_file = quote(str(directory / "password"))
+            yield LocalPostgres(
+                running.url,
+                find_programs(directory).bindir,
+                f"postgresql://{USER}@{where}&passfile={password_file}",
+            )
+            return
+        with _started(directory, notify, port, durable=durable) as server:
+            yield server
+
+
+@contextmanager
+def _started(
+    directory: Path, notify: Callable[[str], None] | None, port: int | None, *, durable: bool
+) -> Iterator[LocalPostgres]:
+    with _signals_as_interrupts(), _locked(directory, notify):
         programs = find_programs(directory)
         cluster = Cluster(directory, programs, durable=durable)
         cluster.ensure_data()
         try:
-            where = f"{ADDRESS}:{cluster.start()}/{DATABASE}?sslmode=disable"
+            where = f"{ADDRESS}:{cluster.start(port)}/{DATABASE}?sslmode=disable"
             server = LocalPostgres(
                 f"postgresql://{USER}:{cluster.password}@{where}",
                 programs.bindir,
@@ -101,6 +124,25 @@ def _locked(directory: Path, notify: Callable[[str], None] | None) -> Iterator[N
                 notify(f"Another command uses the PostgreSQL in {directory}; waiting for its end.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """What ``make up`` keeps running: its process, and where its servers are."""
+
+    pid: int
+    url: str = field(repr=False)
+
+
+def running_stack(folder: Path = DIRECTORY.parent) -> RunningStack | None:
+    """The stack whose files are in ``folder``, if its database answers."""
+    try:
+        said = json.loads((folder / STACK).read_text(encoding="utf-8"))
+        stack = RunningStack(int(said["pid"]), str(said["url"]))
+        with psycopg.connect(stack.url, connect_timeout=3):
+            return stack
+    except (OSError, ValueError, KeyError, TypeError, psycopg.Error):
+        return None
 
 
 @contextmanager

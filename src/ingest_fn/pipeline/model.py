@@ -175,6 +175,8 @@ class InstanceOutcome:
     unchanged: int = 0
     healed: int = 0
     created: bool = False
+    cpu: Series | None = field(default=None, compare=False, repr=False)
+    """Mean CPU by hour, for whoever draws it."""
 
 
 def utc(epoch_seconds: float) -> datetime:

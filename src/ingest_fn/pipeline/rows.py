@@ -66,4 +66,5 @@ def _outcome_of(reading: Reading, rows: int, written: Written) -> InstanceOutcom
         unchanged=rows - inserted - updated,
         healed=change.healed,
         created=reading.instance_id in written.created,
+        cpu=reading.series[0] if reading.series else None,  # the catalogue begins with it
     )

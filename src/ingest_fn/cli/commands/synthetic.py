@@ -19,6 +19,7 @@ from ingest_fn.aws.clients import Clients
 from ingest_fn.cli.database import with_database
 from ingest_fn.cli.options import Json, Quiet
 from ingest_fn.cli.view import JsonView, View, notify
+from ingest_fn.errors import ConfigurationError
 from ingest_fn.local.synthetic.fleet import Machine, make_fleet
 from ingest_fn.local.synthetic.history import looks
 from ingest_fn.local.synthetic.metrics import readings
@@ -47,6 +48,7 @@ from ingest_fn.postgres.ledger import PostgresLedger
 from ingest_fn.postgres.login import login_for
 from ingest_fn.postgres.metadata import PostgresMetadata
 from ingest_fn.postgres.metrics import PostgresMetrics
+from ingest_fn.postgres.removal import remove_made_up
 from ingest_fn.request.event import parse_event
 from ingest_fn.settings import database, region_of
 
@@ -72,6 +74,9 @@ def synthetic(
     to_cloudwatch: Annotated[
         bool, typer.Option("--publish", help="Publish to CloudWatch (an emulator) instead.")
     ] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove all made-up machines and their rows instead.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -83,12 +88,15 @@ def synthetic(
 
     Example: python -m ingest_fn synthetic --instances 100 --days 30 --seed 7
     """
+    if remove:
+        _remove(as_json=as_json)
+        return
     now = datetime.now(UTC)
     event = {"lookback_hours": days * 24} | ({"scheduled_time": until} if until else {})
     window = parse_event(event, now=now, lookback_hours=24).window
     fleet = list(make_fleet(instances, seed, window.end))
     if labels is not None:
-        labels.write_text(json.dumps([_label(machine) for machine in fleet], indent=1) + "\n")
+        _write(labels, json.dumps([_label(machine) for machine in fleet], indent=1) + "\n")
     if to_cloudwatch:
         clients = Clients(region_of(os.environ), calls_in_flight=1)
         count = publish(clients.make("cloudwatch"), fleet, window)
@@ -100,6 +108,27 @@ def synthetic(
         )
         return
     _store(fleet, window, JsonView() if as_json else View(quiet=quiet))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot write {file}: {error.strerror}.", "Name a file in a folder that exists."
+        ) from error
+
+
+def _remove(*, as_json: bool) -> None:
+    """Those of make run, make up and this command: all whose Region begins with local-."""
+    with with_database(os.environ, notify) as env:
+        login = login_for(database(env), env.get("AWS_REGION"))
+        with closing(Connections(login)) as connections:
+            instances, rows = connections.do(remove_made_up)
+    if as_json:
+        print(json.dumps({"instances": instances, "rows": rows}))
+    else:
+        print(f"Removed {instances:,} made-up machines and their {rows:,} rows.")
 
 
 def _label(machine: Machine) -> dict[str, object]:

@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import Any
 
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 from moto.ec2.models.instances import Instance, InstanceState
 
 from ingest_fn.local.synthetic.fleet import Machine
@@ -36,6 +38,7 @@ def launch(
 
 def show(machines: Sequence[Described], region: str, account_id: str = ACCOUNT_ID) -> None:
     """Let the emulator's EC2 show exactly ``machines``."""
+    _make_region(region)
     backend = ec2_backends[account_id][region]
     known = {one.id: one for owner in backend.reservations.values() for one in owner.instances}
     wanted = {one.instance_id for one in machines}
@@ -58,12 +61,24 @@ def _launched(backend: EC2Backend, machine: Described, region: str) -> Instance:
             instance_type=machine.instance_type,
             is_instance_type_default=False,
             region_name=region,
-            placement=machine.availability_zone,
+            placement=machine.availability_zone if _is_real(region) else None,
             tags={"instance": dict(machine.tags)},
             lifecycle=None if machine.lifecycle == "on-demand" else machine.lifecycle,
         )
     (instance,) = reservation.instances
     return instance
+
+
+def _is_real(region: str) -> bool:
+    """Whether moto knows which types the Region's zones offer. Of a made-up one it does not."""
+    return region in INSTANCE_TYPE_OFFERINGS["availability-zone"]
+
+
+def _make_region(region: str) -> None:
+    """Give a made-up Region the zones that moto needs for its default network."""
+    RegionsAndZonesBackend.zones.setdefault(
+        region, [Zone(f"{region}{letter}", region, f"local-az{letter}") for letter in "abc"]
+    )
 
 
 @contextmanager

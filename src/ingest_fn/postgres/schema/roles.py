@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
@@ -27,6 +29,7 @@ _GRANTS = (
     "GRANT SELECT, INSERT, UPDATE ON {schema}.agent_looks TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.metrics TO {runtime}",
     "GRANT SELECT, INSERT, UPDATE ON {schema}.ingest_runs TO {runtime}",
+    "GRANT SELECT ON {schema}.hourmeter_schema TO {runtime}",
     "REVOKE ALL ON FUNCTION {schema}.ensure_metrics_partitions FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION {schema}.ensure_metrics_partitions TO {runtime}",
     "REVOKE ALL ON FUNCTION {schema}.drop_metrics_partitions FROM PUBLIC",
@@ -76,6 +79,30 @@ def grant_runtime(connection: psycopg.Connection, runtime: str) -> None:
         connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(OWNER)))
         for grant in _GRANTS:
             connection.execute(_schema(grant, connection, runtime))
+
+
+_NEEDED = re.compile(r"GRANT (.+) ON (FUNCTION )?\{schema\}\.(\w+) TO")
+_MAY = {
+    "function": "SELECT bool_and(has_function_privilege(oid, %(privilege)s)) FROM pg_proc "
+    "WHERE proname = %(name)s AND pronamespace = current_schema()::regnamespace",
+    "table": "SELECT has_table_privilege(to_regclass(%(name)s), %(privilege)s)",
+    "columns": "SELECT has_any_column_privilege(to_regclass(%(name)s), %(privilege)s)",
+}
+
+
+def missing_grants(connection: psycopg.Connection) -> list[str]:
+    """What ``grant_runtime`` grants and whoever is logged in has not, as ``INSERT on metrics``."""
+    missing = []
+    for match in filter(None, map(_NEEDED.match, _GRANTS)):
+        if match[3] == "hourmeter_schema":  # no run needs it
+            continue
+        kind = "function" if match[2] else "columns" if "(" in match[1] else "table"
+        for privilege in re.sub(r" \(.*\)", "", match[1]).split(", "):
+            asked = {"name": match[3], "privilege": privilege}
+            row = connection.execute(_MAY[kind].encode(), asked).fetchone()
+            if row is None or not row[0]:
+                missing.append(f"{privilege} on {match[3]}")
+    return missing
 
 
 def _logs_in_by_iam(connection: psycopg.Connection, role: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -77,6 +78,20 @@ def as_sql() -> str:
     out = StringIO()
     command.upgrade(_config(output_buffer=out), "head", sql=True)
     return out.getvalue()
+
+
+def head() -> str:
+    """The revision that this code brings a schema to."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def stored_revision(connection: psycopg.Connection) -> str | None:
+    """The revision of the schema that ``connection`` sees; None where it has none."""
+    there = connection.execute("SELECT to_regclass('hourmeter_schema')").fetchone()
+    if there is None or there[0] is None:
+        return None
+    row = connection.execute("SELECT max(version_num) FROM hourmeter_schema").fetchone()
+    return row[0] if row else None
 
 
 def _config(output_buffer: StringIO | None = None) -> Config:

@@ -24,7 +24,23 @@ SELECT
     metrics.network_out,
     metrics.network_in / 3600 AS network_in_bytes_per_second,
     metrics.network_out / 3600 AS network_out_bytes_per_second,
-    metrics.sample_count
+    metrics.sample_count,
+    metrics.memory_utilization_max,
+    metrics.network_in_max,
+    metrics.network_out_max,
+    metrics.ebs_read_bytes,
+    metrics.ebs_read_bytes_max,
+    metrics.ebs_read_ops,
+    metrics.ebs_read_ops_max,
+    metrics.ebs_write_bytes,
+    metrics.ebs_write_bytes_max,
+    metrics.ebs_write_ops,
+    metrics.ebs_write_ops_max,
+    metrics.ebs_io_balance_min,
+    metrics.ebs_byte_balance_min,
+    metrics.cpu_credit_balance_min,
+    metrics.cpu_surplus_credits_charged,
+    metrics.status_check_failed
 FROM metrics
 JOIN instances ON instances.id = metrics.instance_id
 LEFT JOIN instance_changes AS held

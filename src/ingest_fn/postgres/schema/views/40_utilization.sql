@@ -38,7 +38,10 @@ RETURNS TABLE (
     network_mb_per_day numeric,
     network_peak_mbps numeric,
     low_use_days integer,
-    week bigint[]
+    week bigint[],
+    ebs_peak_mbps numeric,
+    surplus_credits numeric,
+    failed_hours integer
 )
 LANGUAGE plpgsql
 STABLE
@@ -58,11 +61,26 @@ DECLARE
     tolerated interval := make_interval(hours => 24 * utilization.days) / 10;
     quiet_cpu real := utilization.quiet_cpu_percent;
     quiet_network double precision := utilization.quiet_network_bytes_per_second * 3600;
+    further boolean;
 BEGIN
     IF utilization.days NOT BETWEEN 1 AND 455 OR utilization.as_of IS NULL THEN
         RAISE invalid_parameter_value
             USING MESSAGE = 'as_of takes a time and days a number from 1 to 455';
     END IF;
+    -- Are further metrics collected at all? One hour of each day says so, and where they are not,
+    -- nothing is spent on them.
+    further := EXISTS (
+        SELECT FROM metrics
+        WHERE "timestamp" = ANY(ARRAY(
+            SELECT generate_series(from_, until_ - interval '1 hour', interval '24 hours')
+        ))
+        AND (
+            network_in_max IS NOT NULL
+            OR ebs_read_bytes_max IS NOT NULL
+            OR cpu_surplus_credits_charged IS NOT NULL
+            OR status_check_failed IS NOT NULL
+        )
+    );
     RETURN QUERY
     WITH changes AS MATERIALIZED (
         SELECT
@@ -199,10 +217,26 @@ BEGIN
                 sum(metrics.network_in + metrics.network_out) AS network_sum,
                 count(metrics.network_in + metrics.network_out) AS network_hours,
                 max(greatest(metrics.network_in, metrics.network_out)) AS network_peak,
+                -- Of the busiest sample. Twelve in an hour are of five minutes each, sixty of one.
+                max(
+                    CASE WHEN further THEN
+                        greatest(metrics.network_in_max, metrics.network_out_max)
+                            * CASE WHEN metrics.sample_count > 12 THEN 60 ELSE 12 END
+                    END
+                ) AS network_busiest,
+                max(
+                    CASE WHEN further THEN
+                        (metrics.ebs_read_bytes_max + metrics.ebs_write_bytes_max)
+                            * CASE WHEN metrics.sample_count > 12 THEN 60 ELSE 12 END
+                    END
+                ) AS ebs_busiest,
+                sum(CASE WHEN further THEN metrics.cpu_surplus_credits_charged END) AS surplus,
+                count(*) FILTER (WHERE further AND metrics.status_check_failed > 0) AS failed,
                 count(metrics.memory_utilization) AS memory_hours,
                 sum(metrics.memory_utilization::double precision) AS memory_sum,
-                max(metrics.memory_utilization) AS memory_max,
-                array_agg(metrics.memory_utilization)
+                max(coalesce(metrics.memory_utilization_max, metrics.memory_utilization))
+                    AS memory_max,
+                array_agg(coalesce(metrics.memory_utilization_max, metrics.memory_utilization))
                     FILTER (WHERE metrics.memory_utilization IS NOT NULL) AS memory,
                 -- Bit n: it has the hour n. Bit 24 + n: it was busy then, or nobody knows.
                 bit_or(
@@ -234,7 +268,10 @@ BEGIN
             array_agg(cpu_max ORDER BY cpu_max DESC) FILTER (WHERE cpu_max IS NOT NULL) AS cpu_tops,
             sum(network_sum) / nullif(sum(network_hours), 0) * 24 AS network_per_day,
             sum(network_hours)::integer AS network_hours,
-            max(network_peak) AS network_peak,
+            greatest(max(network_busiest), max(network_peak)) AS network_peak,
+            max(ebs_busiest) AS ebs_peak,
+            sum(surplus) AS surplus,
+            sum(failed)::integer AS failed_hours,
             sum(memory_hours)::integer AS memory_hours,
             sum(memory_sum) / nullif(sum(memory_hours), 0) AS memory_mean,
             max(memory_max) AS memory_max,
@@ -409,7 +446,10 @@ BEGIN
         (ranks.network_per_day / 1e6)::numeric,
         (ranks.network_peak * 8 / 3600 / 1e6)::numeric,
         coalesce(ranks.low_use_days, 0),
-        ranks.week
+        ranks.week,
+        (ranks.ebs_peak * 8 / 3600 / 1e6)::numeric,
+        ranks.surplus::numeric,
+        coalesce(ranks.failed_hours, 0)
     FROM machines
     JOIN instances ON instances.id = machines.key
     JOIN launches ON launches.key = machines.key
@@ -449,7 +489,8 @@ SELECT
     memory_p995,
     memory_max,
     network_mb_per_day,
-    network_peak_mbps
+    network_peak_mbps,
+    ebs_peak_mbps
 FROM utilization(now(), 14, with_p95 => true);
 
 COMMENT ON VIEW utilization_14d IS
@@ -462,6 +503,7 @@ COMMENT ON COLUMN utilization_14d.cpu_p995 IS 'Percent: 99.5th percentile of the
 COMMENT ON COLUMN utilization_14d.memory_hours IS 'Hours whose memory is known.';
 COMMENT ON COLUMN utilization_14d.network_mb_per_day IS 'In and out, 10^6 bytes, mean per day.';
 COMMENT ON COLUMN utilization_14d.network_peak_mbps IS
-    'Mbit/s of the busier direction: mean of the busiest hour.';
+    'Mbit/s of the busier direction: of the busiest one to five minutes where the metric is '
+    'collected, otherwise the mean of the busiest hour.';
 
 GRANT SELECT ON utilization_14d TO hourmeter_reader;

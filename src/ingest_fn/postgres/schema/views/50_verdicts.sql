@@ -87,6 +87,7 @@ BEGIN
                 instance_types.burst_baseline_percent::numeric
             ) AS baseline,
             instance_types.network_baseline_mbps AS network_mbps,
+            instance_types.ebs_baseline_mbps AS ebs_mbps,
             coalesce(instance_types.hypervisor, '') AS hypervisor
         FROM instance_types
         LEFT JOIN burst_baselines
@@ -161,6 +162,7 @@ BEGIN
                     AND network_known
                     AND network_mb_per_day < verdicts.idle_network_mb_per_day THEN 'idle'
                 WHEN baseline IS NOT NULL AND cpu_mean > baseline THEN 'credits'
+                WHEN baseline IS NOT NULL AND surplus_credits > 0 THEN 'surplus'
                 WHEN baseline IS NULL AND cpu_p995 > verdicts.undersized_percent THEN 'cpu'
                 WHEN memory_known AND memory_p995 > verdicts.undersized_percent THEN 'memory'
                 ELSE 'open'
@@ -193,6 +195,7 @@ BEGIN
             option.memory_mib,
             option.baseline,
             option.network_mbps,
+            option.ebs_mbps,
             price.hourly_usd,
             row_number() OVER (
                 PARTITION BY used.region, used.platform, used.instance_type
@@ -240,6 +243,7 @@ BEGIN
                 ELSE smaller.memory_mib >= staged.memory_mib
             END AS memory_fits,
             coalesce(staged.network_peak_mbps * headroom <= smaller.network_mbps, true)
+                AND coalesce(staged.ebs_peak_mbps * headroom <= smaller.ebs_mbps, true)
                 AS network_fits
         FROM staged
         JOIN smaller
@@ -302,7 +306,7 @@ BEGIN
                 ON price.region = staged.region
                 AND price.operating_system = staged.platform
                 AND price.instance_type = larger.instance_type
-            WHERE staged.stage IN ('credits', 'cpu', 'memory')
+            WHERE staged.stage IN ('credits', 'surplus', 'cpu', 'memory')
             AND least(staged.cpu_p995, 100) / 100 * staged.vcpus * headroom <= larger.vcpus
             AND coalesce(
                 staged.cpu_mean * staged.vcpus * headroom <= larger.baseline * larger.vcpus, true
@@ -329,7 +333,7 @@ BEGIN
                     THEN 'not_applicable'
                 WHEN staged.stage IN ('thin', 'no maxima') THEN 'insufficient_data'
                 WHEN staged.stage = 'idle' THEN 'idle'
-                WHEN staged.stage IN ('credits', 'cpu', 'memory') THEN 'undersized'
+                WHEN staged.stage IN ('credits', 'surplus', 'cpu', 'memory') THEN 'undersized'
                 WHEN chosen.instance_key IS NOT NULL THEN 'oversized'
                 WHEN quiet.hours > 0 THEN 'switch_off'
                 ELSE 'fine'
@@ -427,13 +431,23 @@ BEGIN
             )
             WHEN 'idle' THEN format(
                 'In %s hours since %s, CPU never rose above %s %% and the network carried %s MB '
-                'per day: below %s %% and %s MB.',
+                'per day: below %s %% and %s MB%s.',
                 priced.hours_present,
                 priced.since_text,
                 trim_scale(round(priced.cpu_max, 2)),
                 trim_scale(round(priced.network_mb_per_day, 2)),
                 trim_scale(verdicts.idle_cpu_percent),
-                trim_scale(verdicts.idle_network_mb_per_day)
+                trim_scale(verdicts.idle_network_mb_per_day),
+                CASE WHEN priced.failed_hours > 0 THEN format(
+                    '; but a status check failed in %s of the hours, and a broken machine looks '
+                    'idle',
+                    priced.failed_hours
+                ) END
+            )
+            WHEN 'surplus' THEN format(
+                'It was charged for %s surplus CPU credits: it uses more than %s may for ever.',
+                trim_scale(round(priced.surplus_credits, 1)),
+                priced.instance_type
             )
             WHEN 'credits' THEN format(
                 'CPU averaged %s %%, above the baseline of %s %% that %s may use for ever: it '
@@ -470,9 +484,14 @@ BEGIN
                         priced.fitting_types[1],
                         CASE WHEN NOT priced.memory_known
                             THEN ' and has at least the memory of today' ELSE '' END,
-                        CASE WHEN priced.network_peak_mbps IS NULL
-                            THEN '; network use is unknown, EBS use is not measured'
-                            ELSE '; EBS use is not measured' END
+                        CASE
+                            WHEN priced.network_peak_mbps IS NULL
+                                AND priced.ebs_peak_mbps IS NULL
+                                THEN '; its use of network and EBS is unknown'
+                            WHEN priced.network_peak_mbps IS NULL
+                                THEN '; its use of the network is unknown'
+                            WHEN priced.ebs_peak_mbps IS NULL THEN '; its use of EBS is unknown'
+                        END
                     )
                     WHEN priced.verdict = 'switch_off' THEN format(
                         ': nothing smaller fits, but in %s of 168 hours of the week CPU never '
@@ -499,9 +518,10 @@ BEGIN
                     WHEN NOT priced.memory_fits THEN
                         ': CPU would fit a cheaper type, but memory fits none.'
                     ELSE format(
-                        ': CPU and memory would fit a cheaper type, but the network was used with '
-                        '%s Mbit/s, which fits none.',
-                        trim_scale(round(priced.network_peak_mbps, 1))
+                        ': CPU and memory would fit a cheaper type, but not what the network (%s '
+                        'Mbit/s) and EBS (%s Mbit/s) carried at most.',
+                        coalesce(trim_scale(round(priced.network_peak_mbps, 1))::text, 'unknown'),
+                        coalesce(trim_scale(round(priced.ebs_peak_mbps, 1))::text, 'unknown')
                     )
                 END
         END,

@@ -1,0 +1,1 @@
+"""Whether a run would work: everything it needs, tried and not guessed."""
