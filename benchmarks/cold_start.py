@@ -36,7 +36,6 @@ import boto3
 import psycopg
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities import parameters
-from psycopg_pool import ConnectionPool
 
 logger = Logger()
 metrics = Metrics()

@@ -91,7 +91,7 @@ def nursery(path: str) -> None:
     """Fork a function for each connection to the Unix socket ``path``."""
     import boto3  # noqa: F401  what every function would import first
     import orjson  # noqa: F401
-    import psycopg_pool  # noqa: F401
+    import psycopg  # noqa: F401
 
     import ingest_fn.app
     import ingest_fn.aws.accounts
