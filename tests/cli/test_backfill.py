@@ -19,8 +19,15 @@ ONE, TWO = instance_id(1), instance_id(2)
 LAST = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 
+@pytest.fixture(autouse=True)
+def last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands look at the clock, so each test begins with the hour that it is by then."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    monkeypatch.setitem(globals(), "LAST", now)
+
+
 @pytest.fixture
-def service() -> Iterator[CloudWatch]:
+def service(last: None) -> Iterator[CloudWatch]:
     """CloudWatch with twenty days of one instance; the other has no data."""
     with running_cloudwatch() as service:
         for back in range(1, 20 * 24 + 1):

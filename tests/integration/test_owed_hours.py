@@ -174,6 +174,12 @@ IDS = [instance_id(number) for number in range(6)]
 NOW = last_closed_hour()
 
 
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The views look at the clock, so each test begins with the hour that it is by then."""
+    monkeypatch.setitem(globals(), "NOW", last_closed_hour())
+
+
 @pytest.fixture
 def service() -> Service:
     return Service("truth")
