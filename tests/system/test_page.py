@@ -88,7 +88,8 @@ def test_the_hours_of_the_week_by_keyboard(seen: Visit) -> None:
     seen.page.locator("summary").first.focus()
     seen.page.keyboard.press("Enter")
     label = "machine-0: mean CPU by hour of the week, UTC; 168 of 168 hours known"
-    assert seen.page.get_by_role("img", name=label).is_visible()
+    # The browser tells the script of the opening a moment later.
+    seen.page.get_by_role("img", name=label).wait_for(state="visible", timeout=5_000)
 
 
 def test_what_a_screen_reader_hears(seen: Visit) -> None:
