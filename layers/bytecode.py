@@ -1,4 +1,4 @@
-"""Byte-code of the runtime's own Python, or none: docs/decisions/byte-code.md says why."""
+"""Byte-code of the runtime's own Python, or none: docs/decisions/0010-byte-code.md says why."""
 
 from __future__ import annotations
 

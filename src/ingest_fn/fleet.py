@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from ingest_fn.errors import AccessDeniedError, AwsError
 from ingest_fn.pipeline.agent import Learnt, memory_series
-from ingest_fn.pipeline.catalogue import MEMORY, Need
+from ingest_fn.pipeline.catalogue import MEMORY
 from ingest_fn.pipeline.machine import Machine, MachineType
 from ingest_fn.pipeline.model import Batch, Cost, Fetched
 from ingest_fn.pipeline.ports import MetricReader
+from ingest_fn.pipeline.statistic import Need
 from ingest_fn.pipeline.wanted import Wanted, wanted_of
 from ingest_fn.postgres.agents import PostgresAgents
 from ingest_fn.postgres.connections import Connections

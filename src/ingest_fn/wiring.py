@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Parts:
-    """Settings, AWS clients and the connection pool, kept from one event to the next.
+    """Settings, AWS clients and the database connections, kept from one event to the next.
 
     Importing botocore takes half of a cold start, so it is imported with the first event, outside
     the init phase.

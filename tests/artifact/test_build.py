@@ -165,7 +165,7 @@ def test_every_module_is_compiled_and_trusted_without_a_look_at_its_source(
 
 
 def test_a_machine_without_the_runtimes_python_builds_without_byte_code(tmp_path: Path) -> None:
-    """Byte-code of another version would be of no use: docs/decisions/byte-code.md."""
+    """Byte-code of another version would be of no use: docs/decisions/0010-byte-code.md."""
     (tmp_path / "module.py").write_text("")
     done = subprocess.run(
         ["python3", "-m", "layers.build", "compile", tmp_path],

@@ -24,9 +24,10 @@ import typer
 
 from ingest_fn.cli import EXIT_CODES, app
 from ingest_fn.pipeline.budget import choose
-from ingest_fn.pipeline.catalogue import CATALOGUE, DEFAULT, metrics_of
+from ingest_fn.pipeline.catalogue import CATALOGUE, DEFAULT
 from ingest_fn.pipeline.model import Api
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH, monthly_cost
+from ingest_fn.pipeline.statistic import metrics_of
 from ingest_fn.variables import SETTINGS
 from tests.docs.results import Results, rounded
 from tests.postgres import TEMPLATE, running_server

@@ -21,9 +21,10 @@ from ingest_fn.local.synthetic.metrics import readings
 from ingest_fn.local.synthetic.publish import publish
 from ingest_fn.local.synthetic.types import synthetic_types
 from ingest_fn.pipeline.agent import memory_series
-from ingest_fn.pipeline.catalogue import Need, statistics_for
+from ingest_fn.pipeline.catalogue import statistics_for
 from ingest_fn.pipeline.model import HOUR, Window
 from ingest_fn.pipeline.rows import make_rows
+from ingest_fn.pipeline.statistic import Need
 from ingest_fn.postgres.metadata import PostgresMetadata
 from ingest_fn.request.selection import parse_selection
 from tests.making import DAY, END

@@ -7,15 +7,9 @@ from itertools import groupby
 import pytest
 
 from ingest_fn.errors import ConfigurationError
-from ingest_fn.pipeline.catalogue import (
-    CATALOGUE,
-    DEFAULT,
-    GROUPS,
-    Need,
-    metrics_of,
-    statistics_for,
-)
+from ingest_fn.pipeline.catalogue import CATALOGUE, DEFAULT, GROUPS, statistics_for
 from ingest_fn.pipeline.machine import MachineType
+from ingest_fn.pipeline.statistic import Need, metrics_of
 from ingest_fn.variables import SETTINGS
 
 LARGE = MachineType("m7g.4xlarge", 16, 65_536, "arm64", hypervisor="nitro")

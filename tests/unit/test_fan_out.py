@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest_fn import errors
 from ingest_fn.errors import ConfigurationError
 from ingest_fn.fan_out.parts import SECONDS_A_PART, Planned, cut, largest_part, with_quota
 from ingest_fn.fan_out.summary import KILLED, NEVER_SEEN, FanOutResult
@@ -150,3 +153,11 @@ def test_the_settings_of_a_fan_out() -> None:
     assert given_.max_instances_per_part == 50_000
     with pytest.raises(ConfigurationError, match="TARGETS_PARAMETER is not set"):
         fan_out({})
+
+
+def test_the_state_machine_tries_again_only_after_errors_that_exist() -> None:
+    text = (Path(__file__).parents[2] / "statemachines/fan_out.asl.json").read_text()
+    listed = re.findall(r'"ErrorEquals":\s*\[([^\]]*)\]', text)
+    names = {name for names in listed for name in re.findall(r'"([^".]+)"', names)}
+    assert {"AwsError", "StoreError", "IncompleteRunError"} <= names
+    assert {name for name in names if not hasattr(errors, name)} == set()

@@ -13,9 +13,10 @@ from ingest_fn.local.synthetic.behaviour import runs
 from ingest_fn.local.synthetic.fleet import Kind, Machine, make_fleet
 from ingest_fn.local.synthetic.history import described, looks
 from ingest_fn.local.synthetic.metrics import SETTLED, agent_data, metric_data, readings
-from ingest_fn.pipeline.catalogue import Need, statistics_for
+from ingest_fn.pipeline.catalogue import statistics_for
 from ingest_fn.pipeline.machine import Machine as Described
 from ingest_fn.pipeline.model import HOUR, HOUR_SECONDS, Reading, Window, utc
+from ingest_fn.pipeline.statistic import Need
 from tests.making import END
 
 WEEK = Window(END - 7 * 24 * HOUR, END)

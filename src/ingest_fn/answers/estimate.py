@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ingest_fn.pipeline.catalogue import DEFAULT, Statistics, metrics_of
+from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.model import Api
 from ingest_fn.pipeline.plan import DATAPOINTS_A_SECOND, MAX_QUERIES, QUOTA_SHARE
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH, monthly_cost
+from ingest_fn.pipeline.statistic import Statistics, metrics_of
 
 FRESHNESS_SHOWN = (1, 6, 24)
 STATISTICS_CALLS_A_SECOND = 400

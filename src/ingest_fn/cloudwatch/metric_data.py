@@ -19,9 +19,9 @@ from ingest_fn.cloudwatch.queries import body_of
 from ingest_fn.cloudwatch.reading import CERTAINLY_SMALL, Meter, all_whole, listed, sound_part
 from ingest_fn.cloudwatch.wire import ANSWER, PLAIN, GetMetricData
 from ingest_fn.errors import ConfigurationError, printable
-from ingest_fn.pipeline.catalogue import metrics_of
 from ingest_fn.pipeline.flow import Pace
 from ingest_fn.pipeline.model import Batch, Cost, Fetched, Reading, Series
+from ingest_fn.pipeline.statistic import metrics_of
 
 _ACTION = "cloudwatch:GetMetricData"
 _SPLITTABLE = {

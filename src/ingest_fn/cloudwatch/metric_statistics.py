@@ -13,7 +13,6 @@ from ingest_fn.cloudwatch.reading import Meter, in_pieces, sound_part
 from ingest_fn.cloudwatch.wire import ANSWER, decode
 from ingest_fn.errors import AwsError
 from ingest_fn.pipeline.agent import Dimensions
-from ingest_fn.pipeline.catalogue import Need, Statistic, Statistics, metrics_of
 from ingest_fn.pipeline.model import (
     HOUR_SECONDS,
     Batch,
@@ -25,6 +24,7 @@ from ingest_fn.pipeline.model import (
     utc,
 )
 from ingest_fn.pipeline.plan import MAX_STATISTICS_POINTS
+from ingest_fn.pipeline.statistic import Need, Statistic, Statistics, metrics_of
 
 _ACTION = "cloudwatch:GetMetricStatistics"
 

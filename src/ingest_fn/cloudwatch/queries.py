@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from functools import cache
 
-from ingest_fn.pipeline.catalogue import Need, Statistics
 from ingest_fn.pipeline.model import HOUR_SECONDS, Batch
+from ingest_fn.pipeline.statistic import Need, Statistics
 
 
 def body_of(batch: Batch, token: str | None) -> bytes:

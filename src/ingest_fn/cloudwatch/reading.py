@@ -14,8 +14,8 @@ from threading import Lock
 from typing import Any
 
 from ingest_fn.errors import printable
-from ingest_fn.pipeline.catalogue import Statistic
 from ingest_fn.pipeline.model import HOUR_SECONDS, Cost, Series, Window, utc, zulu
+from ingest_fn.pipeline.statistic import Statistic
 
 MOST_REAL = 3.4028234663852886e38
 """The largest value of Postgres's real, IEEE 754's binary32."""

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ingest_fn.pipeline.arrears import Due, Need
-from ingest_fn.pipeline.catalogue import DEFAULT, Statistics, metrics_of
+from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.model import Window
 from ingest_fn.pipeline.plan import requests_per_metric
+from ingest_fn.pipeline.statistic import Statistics, metrics_of
 
 ROWS_PER_PIECE = 200_000
 """A piece is lost when the command is killed: so many rows are read again, and no more."""

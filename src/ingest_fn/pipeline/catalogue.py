@@ -5,44 +5,13 @@ To add a metric: one entry here, and one revision that adds its column.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
+
+from ingest_fn.pipeline.statistic import Need, Statistic, Statistics
 
 MEMORY = "memory"
 """The group of the agent's metrics. They are read wherever an agent is known to publish them."""
 
-
-class Need(StrEnum):
-    """What some metrics exist for only."""
-
-    BURSTABLE = "burstable"
-    NITRO = "nitro"
-    EBS_BURST = "ebs_burst"
-    AGENT = "agent"
-
-
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """One CloudWatch statistic and the column of ``metrics`` that keeps it.
-
-    ``sql_type`` is real, double precision or integer. ``group`` is the name by which ``METRICS``
-    asks for it; empty: it is always read. ``needs`` is what a machine must have for the metric to
-    exist; None: every machine has it.
-    """
-
-    column: str
-    metric: str
-    statistic: str
-    unit: str
-    sql_type: str
-    description: str
-    namespace: str = "AWS/EC2"
-    group: str = ""
-    needs: Need | None = None
-
-
-Statistics = tuple[Statistic, ...]
 
 CATALOGUE: Statistics = (
     Statistic(
@@ -277,13 +246,3 @@ def statistics_for(groups: frozenset[str], has: frozenset[Need]) -> Statistics:
         for entry in CATALOGUE
         if entry.group in wanted and (entry.needs is None or entry.needs in has)
     )
-
-
-@cache
-def metrics_of(statistics: Statistics) -> dict[tuple[str, str], Statistics]:
-    """The metrics that CloudWatch bills for, each (namespace, name), with their statistics."""
-    metrics: dict[tuple[str, str], Statistics] = {}
-    for entry in statistics:
-        key = entry.namespace, entry.metric
-        metrics[key] = (*metrics.get(key, ()), entry)
-    return metrics

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ingest_fn.pipeline.catalogue import Need
+from ingest_fn.pipeline.statistic import Need
 
 RUNNING = frozenset({"pending", "running"})
 GONE = frozenset({"shutting-down", "terminated"})

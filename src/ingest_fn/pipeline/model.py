@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from ingest_fn.pipeline.agent import AgentSeries
-from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
+from ingest_fn.pipeline.catalogue import DEFAULT
+from ingest_fn.pipeline.statistic import Statistics
 
 HOUR = timedelta(hours=1)
 HOUR_SECONDS = 3600

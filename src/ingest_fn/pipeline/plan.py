@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingest_fn.pipeline.arrears import Due, Need
-from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
+from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.model import Api, Batch, Window
+from ingest_fn.pipeline.statistic import Statistics
 from ingest_fn.pipeline.wanted import ONLY_DEFAULT, Wanted
 
 MAX_QUERIES = 500

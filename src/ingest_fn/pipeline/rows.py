@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
-from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
+from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.model import Change, InstanceOutcome, Outcome, Reading, Rows, Written
+from ingest_fn.pipeline.statistic import Statistics
 
 MISSING = float("nan")
 _NO_CHANGE = Change(0, 0)

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingest_fn.pipeline.agent import AgentSeries, Learnt
-from ingest_fn.pipeline.catalogue import DEFAULT, Need, Statistics, metrics_of, statistics_for
+from ingest_fn.pipeline.catalogue import DEFAULT, statistics_for
 from ingest_fn.pipeline.machine import MachineType
+from ingest_fn.pipeline.statistic import Need, Statistics, metrics_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from ingest_fn.pipeline.catalogue import Statistic, Statistics
+from ingest_fn.pipeline.statistic import Statistic, Statistics
 
 _EACH_COLUMN = re.compile(r"^(.*?) -- each column$", re.MULTILINE)
 

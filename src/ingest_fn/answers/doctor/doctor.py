@@ -17,8 +17,9 @@ from ingest_fn.answers.doctor.ledger import Reading
 from ingest_fn.answers.doctor.machines import Chosen
 from ingest_fn.aws.clients import Clients
 from ingest_fn.errors import ConfigurationError, IngestError
-from ingest_fn.pipeline.catalogue import DEFAULT, MEMORY, metrics_of
+from ingest_fn.pipeline.catalogue import DEFAULT, MEMORY
 from ingest_fn.pipeline.model import Api
+from ingest_fn.pipeline.statistic import metrics_of
 from ingest_fn.postgres.login import login_for
 from ingest_fn.request.selection import Selection
 from ingest_fn.settings import database, region_of

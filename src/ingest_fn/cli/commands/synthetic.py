@@ -26,7 +26,7 @@ from ingest_fn.local.synthetic.metrics import readings
 from ingest_fn.local.synthetic.publish import publish
 from ingest_fn.local.synthetic.types import synthetic_types
 from ingest_fn.pipeline.arrears import due_by_window
-from ingest_fn.pipeline.catalogue import Need, statistics_for
+from ingest_fn.pipeline.catalogue import statistics_for
 from ingest_fn.pipeline.ingest import run
 from ingest_fn.pipeline.model import (
     HOUR,
@@ -41,6 +41,7 @@ from ingest_fn.pipeline.model import (
 from ingest_fn.pipeline.plan import Plan
 from ingest_fn.pipeline.pricing import HOURLY_RUNS_A_MONTH
 from ingest_fn.pipeline.result import RunInfo, RunResult
+from ingest_fn.pipeline.statistic import Need
 from ingest_fn.pipeline.wanted import Wanted
 from ingest_fn.postgres.arrears import Arrears
 from ingest_fn.postgres.connections import Connections

@@ -10,8 +10,9 @@ from typing import Any
 
 from ingest_fn.local.synthetic.behaviour import Hour, spend
 from ingest_fn.local.synthetic.fleet import Kind, Machine
-from ingest_fn.pipeline.catalogue import DEFAULT, Statistics
+from ingest_fn.pipeline.catalogue import DEFAULT
 from ingest_fn.pipeline.model import HOUR_SECONDS, Reading, Series, Window, utc
+from ingest_fn.pipeline.statistic import Statistics
 
 GAP, THIN, LATE = 0.004, 0.01, 0.25
 """Shares of the hours that are missing, that lost samples for good, and whose last come late."""
